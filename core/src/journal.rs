@@ -9,9 +9,14 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
+pub mod body;
 pub mod partition;
+pub mod receipt;
+pub mod run;
+pub mod vector;
 
-pub use partition::Partition;
+pub use body::Body;
+pub use partition::{Partition, Place};
 
 /// Version of the header's encoding.
 pub const HEADER_VERSION: u8 = 1;
