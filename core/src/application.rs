@@ -107,14 +107,18 @@ impl Document {
 
     /// All registers as they were at these heads.
     pub fn registers_at(&self, heads: &[ChangeHash]) -> Result<BTreeMap<String, String>, ReplayError> {
-        let native: Vec<_> = heads.iter().map(|hash| automerge::ChangeHash(hash.0)).collect();
-        Ok(Document(self.0.fork_at(&native).map_err(|_| ReplayError::Parents)?).registers())
+        Ok(self.at(heads)?.registers())
     }
 
     /// The document as it was at these heads.
     pub fn at(&self, heads: &[ChangeHash]) -> Result<Document, ReplayError> {
         let native: Vec<_> = heads.iter().map(|hash| automerge::ChangeHash(hash.0)).collect();
         self.0.fork_at(&native).map(Document).map_err(|_| ReplayError::Parents)
+    }
+
+    /// Whether a change is in the document.
+    pub fn contains(&self, change: &ChangeHash) -> bool {
+        self.0.get_change_meta_by_hash(&automerge::ChangeHash(change.0)).is_some()
     }
 
     /// Registers with different values written concurrently. Equal values are no conflict for anybody.

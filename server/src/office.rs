@@ -24,6 +24,9 @@ pub mod people;
 pub mod settle;
 pub mod verify;
 
+#[cfg(test)]
+mod tests;
+
 /// The office's epoch when it is founded; a new one begins with a restored backup.
 const FIRST_EPOCH: u64 = 1;
 

@@ -93,13 +93,17 @@ pub fn read(name: &str, bytes: &[u8]) -> (Option<Service>, Vec<Fault>) {
             let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
             let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
             let cure = "Simpan berkas sebagai teks UTF-8".into();
-            return (None, vec![Fault::error(name, line, "Berkas memuat huruf yang bukan UTF-8".into(), cure)]);
+            return (
+                None,
+                vec![Fault::error(name, line, "Berkas memuat huruf yang bukan UTF-8".into(), cure)],
+            );
         }
     };
     match syntax::parse(name, text) {
         Err(faults) => (None, faults),
         Ok(service) => {
-            let mut check = Check { file: name, service: &service, lines: Lines::of(text), faults: Vec::new() };
+            let mut check =
+                Check { file: name, service: &service, lines: Lines::of(text), faults: Vec::new() };
             check.all();
             let mut faults = check.faults;
             faults.sort_by(|a, b| (a.line, a.severity, &a.what).cmp(&(b.line, b.severity, &b.what)));
@@ -174,7 +178,9 @@ impl Check<'_> {
     fn head(&mut self) {
         let service = self.service;
         self.id("service", &service.service);
-        for (place, value) in [("version", &service.version), ("title", &service.title), ("ref", &service.reference)] {
+        for (place, value) in
+            [("version", &service.version), ("title", &service.title), ("ref", &service.reference)]
+        {
             self.words(place, value, MAX_LABEL);
         }
         if parse_date(&service.valid_from).is_none() {
@@ -182,7 +188,11 @@ impl Check<'_> {
             self.error("valid_from", what, "Tulis tanggal sebagai TAHUN-BULAN-HARI, misalnya 2026-01-31");
         }
         if service.service_time_hours == 0 {
-            self.error("service_time_hours", "Waktu pelayanan nol jam", "Tulis jumlah jam kerja, misalnya 24");
+            self.error(
+                "service_time_hours",
+                "Waktu pelayanan nol jam",
+                "Tulis jumlah jam kerja, misalnya 24",
+            );
         }
         if service.retention_days.office == 0 {
             let cure = "Tulis berapa hari data disimpan di Dinas";
@@ -209,7 +219,11 @@ impl Check<'_> {
     fn words(&mut self, place: &str, words: &str, most: usize) {
         let name = place.rsplit('.').next().unwrap_or(place);
         if words.trim().is_empty() {
-            self.error(place, format!("`{name}` masih kosong"), "Tulis kata yang dikenal petugas dan pemohon");
+            self.error(
+                place,
+                format!("`{name}` masih kosong"),
+                "Tulis kata yang dikenal petugas dan pemohon",
+            );
         } else if words.chars().count() > most {
             self.error(place, format!("`{name}` lebih dari {most} huruf"), "Persingkat");
         }
@@ -230,15 +244,21 @@ impl Check<'_> {
     }
 
     /// A reference to something of a list: where it does not resolve, the cure names what there is.
-    fn refers<'i>(&mut self, place: &str, what: &str, id: &str, known: impl Iterator<Item = &'i str>) -> bool {
+    fn refers<'i>(
+        &mut self,
+        place: &str,
+        what: &str,
+        id: &str,
+        known: impl Iterator<Item = &'i str>,
+    ) -> bool {
         let known: Vec<&str> = known.collect();
         if known.contains(&id) {
             return true;
         }
         let cure = match (known.is_empty(), syntax::nearest(id, &known)) {
             (true, _) => format!("Berkas ini belum mempunyai {what}; tambahkan atau hapus baris ini"),
-            (_, Some(near)) => format!("Apakah yang dimaksud \"{near}\"? Yang ada: {}", known.join(", ")),
-            _ => format!("Yang ada: {}", known.join(", ")),
+            (_, Some(near)) => format!("Apakah yang dimaksud \"{near}\"? Yang ada: {}", some_of(&known)),
+            _ => format!("Yang ada: {}", some_of(&known)),
         };
         self.error(place, format!("{} \"{id}\" tidak ada", capital(what)), cure);
         false
@@ -255,20 +275,33 @@ impl Check<'_> {
             return;
         }
         if options.is_empty() {
-            self.error(place, "Isian berjenis `pilihan` belum mempunyai pilihan", "Tambahkan `options = [...]`");
+            self.error(
+                place,
+                "Isian berjenis `pilihan` belum mempunyai pilihan",
+                "Tambahkan `options = [...]`",
+            );
         }
         if options.len() > MAX_OPTIONS {
-            self.error(&list, format!("Lebih dari {MAX_OPTIONS} pilihan"), "Kurangi, atau pakai jenis `teks`");
+            self.error(
+                &list,
+                format!("Lebih dari {MAX_OPTIONS} pilihan"),
+                "Kurangi, atau pakai jenis `teks`",
+            );
             return;
         }
         let mut seen = std::collections::BTreeSet::new();
         for (i, choice) in options.iter().enumerate() {
             let place = format!("{list}.{i}");
-            if choice.id.trim().is_empty() || choice.id.contains(',') || choice.id.chars().count() > MAX_LABEL {
+            if choice.id.trim().is_empty() || choice.id.contains(',') || choice.id.chars().count() > MAX_LABEL
+            {
                 let cure = "Pakai nama pengenal yang tidak kosong dan tanpa koma";
                 self.error(&place, format!("Pilihan \"{}\" tidak dapat disimpan", choice.id), cure);
             } else if !seen.insert(choice.id.as_str()) {
-                self.error(&place, format!("Pilihan \"{}\" ditulis dua kali", choice.id), "Hapus salah satunya");
+                self.error(
+                    &place,
+                    format!("Pilihan \"{}\" ditulis dua kali", choice.id),
+                    "Hapus salah satunya",
+                );
             }
             self.words(&format!("{place}.label"), &choice.label, MAX_LABEL);
         }
@@ -289,9 +322,23 @@ impl Check<'_> {
             self.options(&place, need.kind, &need.options, need.many);
             if need.kind == Kind::YaTidak && need.required {
                 let cure = "Pakai `pilihan` dengan dua pilihan yang keduanya boleh";
-                self.error(&place, format!("\"{}\" menentukan jalannya langkah dengan ya/tidak", need.id), cure);
+                self.error(
+                    &place,
+                    format!("\"{}\" menentukan jalannya langkah dengan ya/tidak", need.id),
+                    cure,
+                );
             }
         }
+    }
+}
+
+/// The first of a long list, in words.
+fn some_of(known: &[&str]) -> String {
+    const SHOWN: usize = 12;
+    let shown = known.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    match known.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{shown}, dan {more} lagi"),
+        _ => shown,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 
+use super::line::VARIANT;
 use super::model::{Age, Condition, Service};
 
 /// Reads a field's register by id: its one value, or none where it is empty or open to conflict.
@@ -27,11 +28,17 @@ impl Condition {
 
     /// The condition in Indonesian words, with the labels of the service's fields and choices.
     pub fn words(&self, service: &Service) -> String {
-        let label = |id: &str| service.field(id).map_or_else(|| id.to_owned(), |field| field.label.clone());
+        let label = |id: &str| match service.field(id) {
+            Some(field) => field.label.clone(),
+            None if id == VARIANT => "Varian".to_owned(),
+            None => id.to_owned(),
+        };
         let value = |id: &str, value: &str| {
-            let field = service.field(id);
-            let choice = field.and_then(|field| field.options.iter().find(|choice| choice.id == value));
-            choice.map_or_else(|| value.to_owned(), |choice| choice.label.clone())
+            let choice =
+                service.field(id).and_then(|field| field.options.iter().find(|choice| choice.id == value));
+            let variant = service.variants.iter().find(|variant| id == VARIANT && variant.id == value);
+            let words = choice.map(|choice| &choice.label).or(variant.map(|variant| &variant.title));
+            words.map_or_else(|| value.to_owned(), String::clone)
         };
         let list = |parts: &[Condition], between: &str| {
             let words: Vec<String> = parts.iter().map(|part| part.inner_words(service)).collect();
@@ -40,7 +47,9 @@ impl Condition {
         match self {
             Condition::AgeBelow(age) => format!("usia di bawah {} tahun", age.years),
             Condition::AgeAtLeast(age) => format!("usia {} tahun atau lebih", age.years),
-            Condition::Equals(want) => format!("{} = {}", label(&want.field), value(&want.field, &want.value)),
+            Condition::Equals(want) => {
+                format!("{} = {}", label(&want.field), value(&want.field, &want.value))
+            }
             Condition::Contains(want) => {
                 format!("{} mencakup {}", label(&want.field), value(&want.field, &want.value))
             }
@@ -75,7 +84,10 @@ pub fn years_old(birth: Date, today: Date) -> i16 {
 /// Reads a civil date written exactly `YYYY-MM-DD`; none where it is written otherwise or does not exist.
 pub fn parse_date(text: &str) -> Option<Date> {
     let shaped = text.len() == 10
-        && text.bytes().enumerate().all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
     if shaped { text.parse().ok() } else { None }
 }
 
@@ -126,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_choice_is_found_whole_among_many() {
-        let contains = |value: &str| Condition::Contains(FieldValue { field: "perubahan".into(), value: value.into() });
+        let contains =
+            |value: &str| Condition::Contains(FieldValue { field: "perubahan".into(), value: value.into() });
         let values = |_: &str| Some("nama,status_perkawinan".to_owned());
         let today = date(2026, 1, 1);
         assert!(contains("nama").holds(&values, today));

@@ -1,8 +1,8 @@
 //! Finding one's way in a service: its straight line and its acts by id.
 
 use super::model::{
-    ActKind, Detour, Field, Group, Need, Notification, Outcome, ParallelAct, Reason, Requirement, Role, Service,
-    StateInfo, Step, Withdraw,
+    ActKind, Detour, Field, Group, Need, Notification, Outcome, ParallelAct, Reason, Requirement, Role,
+    Service, StateInfo, Step, Withdraw,
 };
 
 /// The act that sends the card to the counter where it is collected.
@@ -21,6 +21,9 @@ pub const COLLECTED: &str = "DIAMBIL";
 pub const CANCELLED: &str = "DIBATALKAN";
 /// The final state of an application that the applicant withdrew.
 pub const WITHDRAWN: &str = "DIBATALKAN_PEMOHON";
+
+/// The register that holds an application's variant; conditions may ask it like a field.
+pub const VARIANT: &str = "_varian";
 
 /// Whether nothing can follow this state.
 pub fn is_final(state: &str) -> bool {
@@ -237,8 +240,13 @@ mod tests {
     #[test]
     fn an_act_is_found_wherever_it_stands() {
         let service = service("peristiwa-penting-lainnya");
-        let Some(ActRef::Outcome(place, step, outcome)) = service.act("tolak_ttd") else { panic!("no outcome") };
-        assert_eq!((service.line()[place].act.as_str(), outcome.to.as_str()), ("periksa_ttd", "ANTRI_PRODUKSI"));
+        let Some(ActRef::Outcome(place, step, outcome)) = service.act("tolak_ttd") else {
+            panic!("no outcome")
+        };
+        assert_eq!(
+            (service.line()[place].act.as_str(), outcome.to.as_str()),
+            ("periksa_ttd", "ANTRI_PRODUKSI")
+        );
         assert_eq!(service.act("tolak_ttd").unwrap().roles(), step.roles);
         assert!(matches!(service.act("perbaiki_input"), Some(ActRef::Detour(_))));
         assert!(matches!(service.act("kirim_berkas"), Some(ActRef::Parallel(_))));

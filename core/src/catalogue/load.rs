@@ -17,7 +17,14 @@ pub const MAX_VERSIONS: usize = 1_000;
 
 /// The services that ship with the program: file name and bytes.
 const BUILTIN: &[(&str, &[u8])] = &[
+    ("ktp-el-baru.toml", include_bytes!("../../catalogue/ktp-el-baru.toml")),
     ("ktp-el-perubahan.toml", include_bytes!("../../catalogue/ktp-el-perubahan.toml")),
+    ("ktp-el-hilang.toml", include_bytes!("../../catalogue/ktp-el-hilang.toml")),
+    ("ktp-el-rusak.toml", include_bytes!("../../catalogue/ktp-el-rusak.toml")),
+    ("kia-baru.toml", include_bytes!("../../catalogue/kia-baru.toml")),
+    ("kia-perubahan.toml", include_bytes!("../../catalogue/kia-perubahan.toml")),
+    ("kia-hilang.toml", include_bytes!("../../catalogue/kia-hilang.toml")),
+    ("kia-rusak.toml", include_bytes!("../../catalogue/kia-rusak.toml")),
     ("peristiwa-penting-lainnya.toml", include_bytes!("../../catalogue/peristiwa-penting-lainnya.toml")),
 ];
 
@@ -41,7 +48,9 @@ impl ServiceFile {
     /// Everything that is wrong, with its line and a cure; warnings stand among them, but do not fail alone.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<ServiceFile, Vec<Fault>> {
         let (service, faults) = check::read(name, bytes);
-        let (Some(service), false) = (service, faults.iter().any(Fault::is_error)) else { return Err(faults) };
+        let (Some(service), false) = (service, faults.iter().any(Fault::is_error)) else {
+            return Err(faults);
+        };
         // `check` has refused a date that does not exist.
         let Some(valid_from) = parse_date(&service.valid_from) else { return Err(faults) };
         Ok(ServiceFile { service, hash: *blake3::hash(bytes).as_bytes(), bytes: bytes.into(), valid_from })
@@ -140,7 +149,8 @@ mod tests {
     fn the_services_that_ship_are_clean() {
         for (name, bytes) in BUILTIN {
             let (_, faults) = check::read(name, bytes);
-            let errors: Vec<_> = faults.iter().filter(|fault| fault.is_error()).map(ToString::to_string).collect();
+            let errors: Vec<_> =
+                faults.iter().filter(|fault| fault.is_error()).map(ToString::to_string).collect();
             assert_eq!(errors, Vec::<String>::new());
             assert_eq!(ServiceFile::parse(name, bytes).unwrap().service.service + ".toml", *name);
         }

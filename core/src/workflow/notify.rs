@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::catalogue::{ActKind, Audience, Notification, NotifyAt, Privacy, Service};
+use crate::mask;
 
 use super::available::NEED_REASON;
 use super::moves::{self, Move};
@@ -42,7 +43,7 @@ pub fn notifications(service: &Service, record: &[Decision]) -> Vec<Due> {
         }
         let Some(way) = way else { continue };
         for (id, event) in fired(service, &way, &before, &state) {
-            let Some(notification) = service.notifications.iter().find(|known| known.id == id) else {
+            let Some(notification) = service.notification(id) else {
                 continue;
             };
             if told.insert((id.to_owned(), event.to_owned(), state.revision)) {
@@ -74,7 +75,7 @@ fn fired<'a>(
     if let Some(id) = way.notify().filter(|_| way.outcome().is_some() || !waits_for_collection(way.kind())) {
         fired.push((id, way.act()));
     }
-    let line = moves::line(service);
+    let line = service.line();
     let handed_over = line.iter().position(|step| step.kind == ActKind::Serah);
     let arrived = handed_over.map(Position::Step).is_some_and(|at| after.position == at && *before != at);
     if arrived {
@@ -86,7 +87,7 @@ fn fired<'a>(
 
 fn cause(service: &Service, decision: &Decision) -> Option<String> {
     let (_, id) = decision.params.iter().find(|(key, _)| key == NEED_REASON)?;
-    service.reasons.iter().find(|reason| reason.id == *id).map(|reason| reason.sms.clone())
+    service.reason(id).map(|reason| reason.sms.clone())
 }
 
 /// What a notification's text is filled with.
@@ -108,7 +109,7 @@ const CAUSE_UNNAMED: &str = "hubungi petugas";
 /// The text of an SMS, in GSM-7: the name masked, and the service not named where it is need-to-know.
 pub fn text(service: &Service, notification: &Notification, vars: &Vars<'_>) -> String {
     let named = if service.privacy == Privacy::PerluTahu { "permohonan" } else { &service.title };
-    let name = mask_name(vars.nama);
+    let name = mask::name(vars.nama);
     let values = [
         ("nomor", vars.nomor),
         ("tempat", vars.tempat),
@@ -127,12 +128,6 @@ pub fn text(service: &Service, notification: &Notification, vars: &Vars<'_>) -> 
     }
     out.push_str(rest);
     out.chars().map(plain).collect()
-}
-
-/// A name of which each word shows its first letter only, e.g. `S*** A***`; at most three words.
-pub fn mask_name(name: &str) -> String {
-    let masked = |word: &str| word.chars().next().map(|first| format!("{first}***"));
-    name.split_whitespace().take(3).filter_map(masked).collect::<Vec<_>>().join(" ")
 }
 
 /// GSM 03.38, basic table (without the escape).

@@ -33,6 +33,7 @@ pub(super) struct Case {
     pub now: i64,
     pub edits: u8,
     pub missing: Vec<(String, String)>,
+    pub newer: bool,
     pub conflicts: usize,
     pub parents_known: bool,
     pub attachments_complete: bool,
@@ -49,6 +50,7 @@ impl Case {
             now: START,
             edits: 1,
             missing: Vec::new(),
+            newer: true,
             conflicts: 0,
             parents_known: true,
             attachments_complete: true,
@@ -68,6 +70,7 @@ impl Case {
             state: &self.state,
             submission: Some(Submission {
                 frozen: &frozen,
+                newer: self.newer,
                 missing: &self.missing,
                 open_conflicts: self.conflicts,
                 parents_known: self.parents_known,
@@ -285,7 +288,7 @@ fn the_straight_line_of_every_service_ends_with_the_hand_over() {
         case.until("");
         assert_eq!(case.state.code, "DIAMBIL", "{}", case.service.service);
         assert_eq!((case.state.revision, case.state.contradictions), (1, 0));
-        let line = moves::line(&case.service);
+        let line = case.service.line();
         assert_eq!(case.record.len(), line.len(), "one decision a step");
         for waits in line.iter().skip(1).flat_map(|step| [Some(&step.waits), step.done.as_ref()]).flatten() {
             assert!(case.state.passed.iter().any(|(code, _)| code == waits), "{waits}");

@@ -36,7 +36,7 @@ pub struct DeskAct {
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {
     /// The rules refuse it.
-    #[error("{0}", .0.sentence())]
+    #[error("{sentence}", sentence = .0.sentence())]
     Refused(Refusal),
     /// Something else.
     #[error(transparent)]
@@ -80,6 +80,7 @@ impl<S: Store> Office<S> {
             fact: false,
         };
         let decision = self.decide_on(&case, &wish, freeze.as_ref(), now)?;
+        let decision = decision.ok_or(ActError::Refused(Refusal::SudahDijawab))?;
         if let Event::Refused(refusal) = &decision.kind {
             return Err(ActError::Refused(refusal.clone()));
         }
@@ -159,7 +160,9 @@ impl<S: Store> Office<S> {
     /// A member of staff.
     pub fn staff(&self, id: u32) -> Result<StaffRow, ReplicaError> {
         self.local(Table::Staff, &id.to_be_bytes())?.ok_or_else(|| {
-            ReplicaError::refused("petugas tidak dikenal: lihat `loket staff list`, atau tambahkan dengan `loket staff add`")
+            ReplicaError::refused(
+                "petugas tidak dikenal: lihat `loket staff list`, atau tambahkan dengan `loket staff add`",
+            )
         })
     }
 }

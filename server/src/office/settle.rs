@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use loket_core::catalogue::ActKind;
+use loket_core::catalogue::Role;
 use loket_core::checks::{self, What};
 use loket_core::journal::body::{Body, frozen_digest};
 use loket_core::journal::{AttachmentHash, ChangeHash, JournalId, Partition};
@@ -14,9 +15,8 @@ use loket_core::replica::view::conflict_names;
 use loket_core::replica::write::{Dice, attachments};
 use loket_core::store::{Store, Table};
 use loket_core::workflow::{
-    Actor, Decision, Event, Frozen, RequestRef, Submission, View, Who, Wish, answer, complete, state,
+    Actor, Decision, Frozen, RequestRef, Submission, View, Who, Wish, answer, complete, state,
 };
-use loket_core::catalogue::Role;
 
 use super::Office;
 
@@ -30,7 +30,12 @@ pub(crate) struct Freeze {
 
 impl<S: Store> Office<S> {
     /// Answers a case's open requests and brings everything that follows from its record up to date.
-    pub(crate) fn settle(&mut self, mut case: Case, now: i64, dice: &mut Dice<'_>) -> Result<Case, ReplicaError> {
+    pub(crate) fn settle(
+        &mut self,
+        mut case: Case,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<Case, ReplicaError> {
         let open: Vec<CaseRequest> = case.open_requests().cloned().collect();
         for request in open {
             case = self.answer_request(case, &request, now, dice)?;
@@ -73,17 +78,20 @@ impl<S: Store> Office<S> {
         };
         let decision = self.decide_on(&case, &wish, freeze.as_ref(), now)?;
         self.drop_pending(&case.partition, &request.journal, request.seq)?;
-        self.record(case, decision, dice)
+        match decision {
+            Some(decision) => self.record(case, decision, dice),
+            None => Ok(case),
+        }
     }
 
-    /// What the rules answer.
+    /// What the rules answer; nothing where the request was answered before.
     pub(crate) fn decide_on(
         &self,
         case: &Case,
         wish: &Wish,
         freeze: Option<&Freeze>,
         now: i64,
-    ) -> Result<Decision, ReplicaError> {
+    ) -> Result<Option<Decision>, ReplicaError> {
         let Some(file) = &case.service else {
             return Err(ReplicaError::refused(Refusal::LayananTidakDikenal.sentence()));
         };
@@ -91,6 +99,7 @@ impl<S: Store> Office<S> {
         let surrender = self.surrender_applies(case, &at.frozen, now)?;
         let submission = freeze.map(|freeze| Submission {
             frozen: &freeze.frozen,
+            newer: is_newer(case, at.frozen.as_ref(), &freeze.frozen),
             missing: &freeze.missing,
             open_conflicts: freeze.conflicts,
             parents_known: true,
@@ -128,7 +137,12 @@ impl<S: Store> Office<S> {
     }
 
     /// A version at these heads, and what the rules say of it.
-    pub(crate) fn freeze(&self, case: &Case, heads: Vec<ChangeHash>, now: i64) -> Result<Freeze, ReplicaError> {
+    pub(crate) fn freeze(
+        &self,
+        case: &Case,
+        heads: Vec<ChangeHash>,
+        now: i64,
+    ) -> Result<Freeze, ReplicaError> {
         let damaged = |_| ReplicaError::Damaged("versi yang diajukan");
         let document = case.document.at(&heads).map_err(damaged)?;
         let registers = document.registers();
@@ -138,7 +152,7 @@ impl<S: Store> Office<S> {
         let missing = all
             .iter()
             .filter(|missing| !matches!(missing.what, What::Conflict | What::Attachment))
-            .map(|missing| (format!("{:?}", missing.what).to_lowercase(), missing.id.clone()))
+            .map(|missing| (missing.what.as_str().to_owned(), missing.id.clone()))
             .collect();
         let open = all.iter().filter(|missing| missing.what == What::Conflict).count();
         let attachments = attachments(&registers);
@@ -155,7 +169,12 @@ impl<S: Store> Office<S> {
         Ok(true)
     }
 
-    fn surrender_applies(&self, case: &Case, frozen: &Option<Frozen>, now: i64) -> Result<bool, ReplicaError> {
+    fn surrender_applies(
+        &self,
+        case: &Case,
+        frozen: &Option<Frozen>,
+        now: i64,
+    ) -> Result<bool, ReplicaError> {
         let registers = match frozen {
             Some(frozen) => case.document.registers_at(&frozen.heads).unwrap_or_default(),
             None => case.document.registers(),
@@ -170,13 +189,23 @@ impl<S: Store> Office<S> {
         Ok(case)
     }
 
-    fn drop_pending(&mut self, partition: &Partition, journal: &JournalId, seq: u64) -> Result<(), ReplicaError> {
+    fn drop_pending(
+        &mut self,
+        partition: &Partition,
+        journal: &JournalId,
+        seq: u64,
+    ) -> Result<(), ReplicaError> {
         let key = loket_core::replica::rows::seq_key(journal, seq);
         Ok(self.replica.store.put(partition, Table::Pending, &key, None)?)
     }
 
     /// Lets a frozen version whose attachments are all here into its queue.
-    fn complete_attachments(&mut self, case: Case, now: i64, dice: &mut Dice<'_>) -> Result<Case, ReplicaError> {
+    fn complete_attachments(
+        &mut self,
+        case: Case,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<Case, ReplicaError> {
         let Some(file) = case.service.clone() else { return Ok(case) };
         let at = state(&file.service, &case.record);
         let Some(frozen) = at.frozen.as_ref().filter(|_| !at.complete && !at.fin) else { return Ok(case) };
@@ -208,10 +237,8 @@ enum Asked {
     Frozen(Freeze),
 }
 
-/// Whether a decision lets the wish through.
-pub(crate) fn refusal_of(decision: &Decision) -> Option<&Refusal> {
-    match &decision.kind {
-        Event::Refused(refusal) | Event::Contradiction(refusal) => Some(refusal),
-        _ => None,
-    }
+/// Whether a version holds any change that the one frozen before does not.
+fn is_newer(case: &Case, before: Option<&Frozen>, frozen: &Frozen) -> bool {
+    let Some(before) = before.and_then(|before| case.document.at(&before.heads).ok()) else { return true };
+    frozen.heads.iter().any(|head| !before.contains(head))
 }

@@ -1,6 +1,7 @@
 //! What a service asks for: fields, groups, requirements, and the conditions under which it does.
 
 use super::{Check, MAX_DEPTH, MAX_LABEL, MAX_PARTS, MAX_SENTENCE};
+use crate::catalogue::line::VARIANT;
 use crate::catalogue::model::{Age, Capture, Condition, Field, FieldValue, Kind, Obligation, Warning};
 
 /// The greatest age that a condition may name, in years.
@@ -74,13 +75,19 @@ impl Check<'_> {
             let of_group = |id: &Option<String>| id.as_deref() == Some(group.id.as_str());
             let members = service.requirements.iter().filter(|one| of_group(&one.group)).count();
             if members == 0 || group.least as usize > members {
-                let what = format!("Kelompok \"{}\" meminta {} dari {members} persyaratan", group.id, group.least);
-                let cure = format!("Tambahkan persyaratan dengan group = \"{}\", atau kurangi `least`", group.id);
+                let what =
+                    format!("Kelompok \"{}\" meminta {} dari {members} persyaratan", group.id, group.least);
+                let cure =
+                    format!("Tambahkan persyaratan dengan group = \"{}\", atau kurangi `least`", group.id);
                 self.error(&place, what, cure);
             }
             if group.least == 0 || group.most.is_some_and(|most| most < group.least) {
                 let what = format!("Kelompok \"{}\" meminta paling sedikit {}", group.id, group.least);
-                self.error(&format!("{place}.least"), what, "Tulis `least` mulai dari 1 dan tidak lebih dari `most`");
+                self.error(
+                    &format!("{place}.least"),
+                    what,
+                    "Tulis `least` mulai dari 1 dan tidak lebih dari `most`",
+                );
             }
         }
     }
@@ -106,7 +113,11 @@ impl Check<'_> {
                 }
                 (None, Obligation::OneOf) => {
                     let cure = "Tambahkan `group`, atau tulis obligation = \"must\"";
-                    self.error(&place, format!("\"{id}\" adalah salah satu dari kelompok yang tidak disebut"), cure);
+                    self.error(
+                        &place,
+                        format!("\"{id}\" adalah salah satu dari kelompok yang tidak disebut"),
+                        cure,
+                    );
                 }
                 (Some(_), _) => {
                     let cure = "Tulis obligation = \"one_of\", atau hapus `group`";
@@ -211,6 +222,11 @@ impl Check<'_> {
 
     fn value(&mut self, place: &str, want: &FieldValue, many: bool) {
         let service = self.service;
+        if want.field == VARIANT {
+            let ids = service.variants.iter().map(|variant| variant.id.as_str());
+            self.refers(place, "varian", &want.value, ids);
+            return;
+        }
         let ids = service.fields.iter().map(|field| field.id.as_str());
         if !self.refers(place, "isian", &want.field, ids) {
             return;

@@ -6,7 +6,7 @@ use crate::catalogue::model::{Notification, Privacy};
 /// The most septets of an SMS in one part.
 pub const SMS_SEPTETS: usize = 160;
 /// The most septets that each variable may take; `{layanan}` takes the title's.
-const VARIABLES: [(&str, usize); 4] = [("nomor", 28), ("tempat", 44), ("sebab", 36), ("nama", 20)];
+const VARIABLES: [(&str, usize); 4] = [("nomor", 24), ("tempat", 36), ("sebab", 32), ("nama", 20)];
 /// GSM 03.38's basic letters besides the ASCII ones; each takes one septet.
 const GSM_EXTRA: &str = "£¥èéùìòÇØøÅåΔΦΓΛΩΠΨΣΘΞÆæßÉ¤¡ÄÖÑÜ§¿äöñüà";
 /// ASCII characters that the basic set lacks.
@@ -103,7 +103,10 @@ impl Check<'_> {
             return;
         }
         let words = |text: &str| -> Vec<String> {
-            text.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).filter(|word| word.len() > 3).collect()
+            text.split(|c: char| !c.is_alphanumeric())
+                .map(str::to_lowercase)
+                .filter(|word| word.len() > 3)
+                .collect()
         };
         let title = words(&self.service.title);
         if let Some(word) = words(text).into_iter().find(|word| title.contains(word)) {

@@ -75,7 +75,11 @@ impl Check<'_> {
         let led_to = service.steps.iter().flat_map(|step| &step.outcomes).any(|outcome| outcome.to == id);
         if !waited && led_to {
             let cure = "Tambahkan langkah atau [[detours]] dengan `waits` keadaan ini";
-            self.error(place, format!("Keadaan \"{id}\" jalan buntu: tidak ada tindakan yang meninggalkannya"), cure);
+            self.error(
+                place,
+                format!("Keadaan \"{id}\" jalan buntu: tidak ada tindakan yang meninggalkannya"),
+                cure,
+            );
         } else if !waited && !passed {
             let cure = "Hapus, atau pakai pada `waits` sebuah langkah";
             self.warn(place, format!("Keadaan \"{id}\" tidak pernah dicapai"), cure);
@@ -98,8 +102,20 @@ impl Check<'_> {
                 all.push((outcome.act.as_str(), format!("steps.{i}.outcomes.{j}.act"), Some(outcome)));
             }
         }
-        all.extend(service.detours.iter().enumerate().map(|(i, one)| (one.act.as_str(), format!("detours.{i}.act"), None)));
-        all.extend(service.parallel.iter().enumerate().map(|(i, one)| (one.act.as_str(), format!("parallel.{i}.act"), None)));
+        all.extend(
+            service
+                .detours
+                .iter()
+                .enumerate()
+                .map(|(i, one)| (one.act.as_str(), format!("detours.{i}.act"), None)),
+        );
+        all.extend(
+            service
+                .parallel
+                .iter()
+                .enumerate()
+                .map(|(i, one)| (one.act.as_str(), format!("parallel.{i}.act"), None)),
+        );
         all.push((&service.withdraw.act, "withdraw.act".to_owned(), None));
         for (act, place, outcome) in all {
             self.id(&place, act);
@@ -162,7 +178,8 @@ impl Check<'_> {
             self.error(&format!("{place}.waits"), what, "Pakai keadaan lain");
         }
         if let Some(other) = service.steps.iter().take(i).find(|other| other.waits == step.waits) {
-            let what = format!("Langkah \"{}\" dan \"{}\" menunggu dalam keadaan yang sama", other.act, step.act);
+            let what =
+                format!("Langkah \"{}\" dan \"{}\" menunggu dalam keadaan yang sama", other.act, step.act);
             self.error(&format!("{place}.waits"), what, "Beri keadaan sendiri, supaya keduanya dicapai");
         }
         if let Some(done) = &step.done {
@@ -190,7 +207,11 @@ impl Check<'_> {
         if let (Some(home), Some(site)) = (home, site)
             && home != site
         {
-            let what = format!("\"{act}\" dikerjakan di {}, sedangkan perannya bertugas di {}", name(site), name(home));
+            let what = format!(
+                "\"{act}\" dikerjakan di {}, sedangkan perannya bertugas di {}",
+                name(site),
+                name(home)
+            );
             self.error(&format!("{place}.site"), what, "Samakan `site` dengan peran pertama pada `roles`");
         }
     }
@@ -274,8 +295,12 @@ impl Check<'_> {
         let (fine, cure) = match outcome.kind {
             OutcomeKind::Return => (outcome.to == RETURNED, "Tulis to = \"DIKEMBALIKAN\""),
             OutcomeKind::Cancel => (outcome.to == CANCELLED, "Tulis to = \"DIBATALKAN\""),
-            OutcomeKind::Redo => (back, "Tulis `waits` dari langkah ini, langkah sebelumnya, atau sebuah [[detours]]"),
-            OutcomeKind::Wait => (outcome.to == step.waits, "Tulis keadaan yang sama dengan `waits` langkah ini"),
+            OutcomeKind::Redo => {
+                (back, "Tulis `waits` dari langkah ini, langkah sebelumnya, atau sebuah [[detours]]")
+            }
+            OutcomeKind::Wait => {
+                (outcome.to == step.waits, "Tulis keadaan yang sama dengan `waits` langkah ini")
+            }
         };
         if !fine {
             let what = format!("\"{}\" tidak boleh menuju ke \"{}\"", outcome.act, outcome.to);
@@ -295,7 +320,8 @@ impl Check<'_> {
             self.refers(&format!("{place}.back_to"), "keadaan tunggu sebuah langkah", &detour.back_to, waits);
             let mut outcomes = service.steps.iter().flat_map(|step| &step.outcomes);
             if !outcomes.any(|outcome| outcome.to == detour.waits) {
-                let cure = format!("Tambahkan [[steps.outcomes]] dengan to = \"{}\", atau hapus", detour.waits);
+                let cure =
+                    format!("Tambahkan [[steps.outcomes]] dengan to = \"{}\", atau hapus", detour.waits);
                 self.error(&place, format!("\"{}\" tidak pernah dicapai", detour.act), cure);
             }
         }
@@ -324,8 +350,17 @@ impl Check<'_> {
                 _ => continue,
             };
             if step.site != want {
-                let what = format!("\"{}\" dikerjakan di {}, tetapi `{key}` = {}", step.act, name(step.site), name(want));
-                self.error(&format!("steps.{i}.site"), what, format!("Samakan `site` langkah ini dengan `{key}`"));
+                let what = format!(
+                    "\"{}\" dikerjakan di {}, tetapi `{key}` = {}",
+                    step.act,
+                    name(step.site),
+                    name(want)
+                );
+                self.error(
+                    &format!("steps.{i}.site"),
+                    what,
+                    format!("Samakan `site` langkah ini dengan `{key}`"),
+                );
             }
         }
         let place = |wanted: &dyn Fn(&Step) -> bool| service.steps.iter().position(wanted);
@@ -339,7 +374,8 @@ impl Check<'_> {
                 let cure = "Tambahkan langkah `kirim_kartu` lalu `terima_kartu` sesudah `cetak`";
                 self.error("pickup_site", what, cure);
             }
-            let what = format!("Dicetak di {}, diambil di {}", name(service.print_site), name(service.pickup_site));
+            let what =
+                format!("Dicetak di {}, diambil di {}", name(service.print_site), name(service.pickup_site));
             self.warn("print_site", what, "Pastikan kartu memang harus dikirim dari tempat cetak ke loket");
             if service.notify_at == NotifyAt::Cetak {
                 let what = "Pemohon diberi tahu sebelum kartu sampai di loket pengambilan";
@@ -371,7 +407,11 @@ impl Check<'_> {
                 name(before.site),
                 name(service.print_site)
             );
-            self.warn(&format!("steps.{i}"), what, "Tanyakan kepada Dinas, lalu sesuaikan `print_site` bila keliru");
+            self.warn(
+                &format!("steps.{i}"),
+                what,
+                "Tanyakan kepada Dinas, lalu sesuaikan `print_site` bila keliru",
+            );
         }
     }
 
@@ -385,13 +425,21 @@ impl Check<'_> {
             self.notify(&place, act.notify.as_deref());
             if act.from.is_empty() || act.to == Papers::TidakPerlu {
                 let what = format!("\"{}\" tidak mengubah keadaan berkas", act.act);
-                self.error(&place, what, "Tulis `from` dan `to`, misalnya from = [\"belum\"], to = \"dikirim\"");
+                self.error(
+                    &place,
+                    what,
+                    "Tulis `from` dan `to`, misalnya from = [\"belum\"], to = \"dikirim\"",
+                );
             }
         }
         let Some(site) = service.paper_site else {
             if service.gate_print_on_paper || !service.parallel.is_empty() {
                 let what = "Ada tindakan atas berkas fisik, tetapi `paper_site` tidak ditulis";
-                self.error("parallel", what, "Tulis `paper_site`, atau hapus [[parallel]] dan `gate_print_on_paper`");
+                self.error(
+                    "parallel",
+                    what,
+                    "Tulis `paper_site`, atau hapus [[parallel]] dan `gate_print_on_paper`",
+                );
             }
             return;
         };
@@ -404,7 +452,11 @@ impl Check<'_> {
         let lacking = service.parallel.iter().any(|act| act.to == Papers::Kurang);
         if lacking && !service.parallel.iter().any(|act| act.from.contains(&Papers::Kurang)) {
             let what = "Berkas yang kurang tidak dapat dilengkapi";
-            self.error("parallel", what, "Tulis \"kurang\" pada `from` tindakan yang menerima atau membebaskan");
+            self.error(
+                "parallel",
+                what,
+                "Tulis \"kurang\" pada `from` tindakan yang menerima atau membebaskan",
+            );
         }
     }
 

@@ -78,6 +78,12 @@ fn refusals_come_in_order_of_precedence() {
         ("too early", &queued, bare("cetak", Role::OperatorKecamatan), "belum_waktunya:ANTRI_FO"),
         ("papers too early", &queued, bare("kirim_berkas", Role::OperatorDesa), "belum_waktunya:ANTRI_FO"),
         ("nothing new, missing", &Case { edits: 1, ..returned.clone() }, submit(), "versi_usang"),
+        (
+            "an older version, missing",
+            &Case { newer: false, edits: 9, ..returned.clone() },
+            submit(),
+            "versi_usang",
+        ),
         ("missing, conflict", &arrived, submit(), "masih_kurang:field/nik"),
         ("conflict", &conflicting, submit(), "konflik_terbuka"),
         ("four eyes", &validating, same_person, "orang_yang_sama:periksa_fo"),
