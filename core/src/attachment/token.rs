@@ -40,7 +40,7 @@ pub fn make(signer: &dyn Signer, office: &AuthorId, path: &str, now: i64) -> Res
     let expiry = u64::try_from(now.saturating_add(SECONDS)).unwrap_or_default().to_be_bytes();
     let signature = signer.sign(&message(office, path, &expiry))?;
     let author = signer.author();
-    let token = [author.as_bytes().as_slice(), &expiry, &signature.0].concat();
+    let token = [author.as_bytes(), &expiry, &signature.0].concat();
     Ok(format!("{SCHEME} {}", BASE64URL_NOPAD.encode(&token)))
 }
 
