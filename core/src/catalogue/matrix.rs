@@ -123,12 +123,13 @@ fn step<'a>(service: &'a Service, act: &str) -> Option<&'a Step> {
     service.steps.iter().find(|step| step.act == act)
 }
 
-/// What tells that the card is ready: it stands with the printing, in S6–S8 with the card's arrival.
+/// What tells that the card is ready. It stands with the printing; `notify_at` says that it is sent when the
+/// card can be collected, which is later where the card travels.
 fn told(service: &Service) -> String {
-    let ready: Vec<&str> =
-        ["cetak", "terima_kartu"].iter().filter_map(|act| step(service, act)?.notify.as_deref()).collect();
-    assert!(ready.len() <= 1, "{}: told twice", service.service);
-    (*ready.first().unwrap_or(&"-")).to_owned()
+    assert_eq!(service.notify_at, NotifyAt::Siap, "{}", service.service);
+    let later = service.steps.iter().skip_while(|step| step.act != "cetak").skip(1);
+    assert_eq!(later.filter(|step| step.notify.is_some()).count(), 0, "{}: told twice", service.service);
+    step(service, "cetak").unwrap().notify.clone().unwrap_or_else(|| "-".to_owned())
 }
 
 /// First refusals up to the printing; after it only the card itself can be refused.
