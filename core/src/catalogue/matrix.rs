@@ -13,12 +13,14 @@ use super::*;
 fn services() -> Vec<Service> {
     [
         include_bytes!("../../catalogue/ktp-el-baru.toml").as_slice(),
+        include_bytes!("../../catalogue/ktp-el-perubahan.toml"),
         include_bytes!("../../catalogue/ktp-el-hilang.toml"),
         include_bytes!("../../catalogue/ktp-el-rusak.toml"),
         include_bytes!("../../catalogue/kia-baru.toml"),
         include_bytes!("../../catalogue/kia-perubahan.toml"),
         include_bytes!("../../catalogue/kia-hilang.toml"),
         include_bytes!("../../catalogue/kia-rusak.toml"),
+        include_bytes!("../../catalogue/peristiwa-penting-lainnya.toml"),
     ]
     .into_iter()
     .map(|bytes| toml::from_slice(bytes).unwrap())
@@ -169,10 +171,13 @@ fn the_places_are_those_of_the_procedure() {
 
 #[test]
 fn the_line_has_the_states_of_its_family() {
+    let filed = ["DRAF", "ANTRI_FO", "DIVERIFIKASI_FO", "INPUT_SIAK"];
+    let changed = ["UBAH_DATA"];
+    let approved = ["ANTRI_VALIDATOR", "DISETUJUI"];
+    let printed = ["ANTRI_CETAK"];
+    let transport = ["DICETAK", "DIKIRIM_KE_LOKET"];
+    let signed = ["ANTRI_PRODUKSI", "PENGAJUAN_TTD", "TTD_DIVALIDASI", "DITANDATANGANI"];
     let counter = ["SIAP_DIAMBIL"];
-    let transport = ["DICETAK", "DIKIRIM_KE_LOKET", "SIAP_DIAMBIL"];
-    let office =
-        ["DRAF", "ANTRI_FO", "DIVERIFIKASI_FO", "INPUT_SIAK", "ANTRI_VALIDATOR", "DISETUJUI", "ANTRI_CETAK"];
     for service in services() {
         let travels = service.print_site != service.pickup_site;
         let waits: Vec<&str> = service
@@ -183,9 +188,10 @@ fn the_line_has_the_states_of_its_family() {
             .collect();
         let expected: Vec<&str> = match service.reference.as_str() {
             "S1" => vec!["DRAF", "PEREKAMAN", "PENUNGGALAN", "SIAP_CETAK", "DICETAK"],
-            "S2" | "S9" => continue,
-            _ if travels => [&office[..], &transport[..]].concat(),
-            _ => [&office[..], &counter[..]].concat(),
+            "S2" => [&filed[..], &changed, &approved, &printed, &counter].concat(),
+            "S9" => [&filed[..], &approved, &signed, &counter].concat(),
+            _ if travels => [&filed[..], &approved, &printed, &transport, &counter].concat(),
+            _ => [&filed[..], &approved, &printed, &counter].concat(),
         };
         assert_eq!(waits, expected, "{}", service.service);
         assert_eq!(service.steps.last().unwrap().done.as_deref(), Some("DIAMBIL"));
