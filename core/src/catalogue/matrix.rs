@@ -7,7 +7,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::{Date, date};
+
 use super::*;
+
+/// Some day, as the date of a submission.
+const DAY: Date = date(2026, 6, 15);
 
 /// Every service whose file is present.
 fn services() -> Vec<Service> {
@@ -352,4 +357,35 @@ fn the_common_fields_are_the_same_in_every_service() {
             assert_eq!(*first, shape, "{id}: {name}");
         }
     }
+}
+
+/// The warnings that a child of this age, filed under this variant, raises.
+fn warned(service: &str, variant: &str, born: &str) -> Vec<String> {
+    let services = services();
+    let service = services.iter().find(|known| known.service == service).unwrap();
+    let values = |field: &str| match field {
+        "_varian" => Some(variant.to_owned()),
+        "tanggal_lahir" => Some(born.to_owned()),
+        "status_perkawinan" => Some("belum_kawin".to_owned()),
+        _ => None,
+    };
+    let raised = service.warnings.iter().filter(|warning| warning.when.holds(&values, DAY));
+    raised.map(|warning| warning.id.clone()).collect()
+}
+
+#[test]
+fn a_childs_age_has_to_fit_the_kind_of_card() {
+    // The day before the fifth and the seventeenth birthday, and the birthdays.
+    let (four, five) = ("2021-06-16", "2021-06-15");
+    let (sixteen, seventeen) = ("2009-06-16", "2009-06-15");
+    let none: [&str; 0] = [];
+    assert_eq!(warned("kia-baru", "usia-0-5", four), none);
+    assert_eq!(warned("kia-baru", "usia-0-5", five), ["varian_usia"]);
+    assert_eq!(warned("kia-baru", "usia-5-17", four), ["varian_usia"]);
+    assert_eq!(warned("kia-baru", "usia-5-17", five), none);
+    assert_eq!(warned("kia-baru", "usia-5-17", sixteen), none);
+    assert_eq!(warned("kia-baru", "usia-5-17", seventeen), ["usia_17"]);
+    assert_eq!(warned("kia-perubahan", "usia-5", four), ["usia_belum_5"]);
+    assert_eq!(warned("kia-perubahan", "usia-5", five), none);
+    assert_eq!(warned("kia-perubahan", "data-lain", four), none);
 }

@@ -7,6 +7,8 @@ use crate::catalogue::model::{Age, Capture, Condition, Field, FieldValue, Kind, 
 const MAX_AGE: i16 = 130;
 /// The most papers of one requirement, and the most copies of one.
 const MAX_PAPERS: u32 = 20;
+/// The register with the application's variant, as a condition may name it.
+const VARIANT: &str = "_varian";
 /// Names of registers that are not a service's to give.
 const RESERVED: [&str; 3] = ["lampiran", "periksa", "abaikan"];
 
@@ -221,6 +223,12 @@ impl Check<'_> {
 
     fn value(&mut self, place: &str, want: &FieldValue, many: bool) {
         let service = self.service;
+        // The variant is a register too: an age may have to fit it.
+        if want.field == VARIANT && !many {
+            let ids = service.variants.iter().map(|variant| variant.id.as_str());
+            self.refers(place, "varian", &want.value, ids);
+            return;
+        }
         let ids = service.fields.iter().map(|field| field.id.as_str());
         if !self.refers(place, "isian", &want.field, ids) {
             return;
