@@ -7,6 +7,8 @@ pub mod check;
 pub mod condition;
 pub mod line;
 pub mod load;
+#[cfg(test)]
+mod matrix;
 pub mod model;
 pub mod show;
 

@@ -17,7 +17,14 @@ pub const MAX_VERSIONS: usize = 1_000;
 
 /// The services that ship with the program: file name and bytes.
 const BUILTIN: &[(&str, &[u8])] = &[
+    ("ktp-el-baru.toml", include_bytes!("../../catalogue/ktp-el-baru.toml")),
     ("ktp-el-perubahan.toml", include_bytes!("../../catalogue/ktp-el-perubahan.toml")),
+    ("ktp-el-hilang.toml", include_bytes!("../../catalogue/ktp-el-hilang.toml")),
+    ("ktp-el-rusak.toml", include_bytes!("../../catalogue/ktp-el-rusak.toml")),
+    ("kia-baru.toml", include_bytes!("../../catalogue/kia-baru.toml")),
+    ("kia-perubahan.toml", include_bytes!("../../catalogue/kia-perubahan.toml")),
+    ("kia-hilang.toml", include_bytes!("../../catalogue/kia-hilang.toml")),
+    ("kia-rusak.toml", include_bytes!("../../catalogue/kia-rusak.toml")),
     ("peristiwa-penting-lainnya.toml", include_bytes!("../../catalogue/peristiwa-penting-lainnya.toml")),
 ];
 
