@@ -72,6 +72,9 @@ macro_rules! refusals {
 }
 
 refusals! {
+    /// The office has answered this very request; it is answered once.
+    SudahDijawab = "sudah_dijawab",
+        "Permintaan ini sudah dijawab; lihat catatan permohonan.";
     /// No such application here.
     PermohonanTidakDikenal = "permohonan_tidak_dikenal",
         "Permohonan tidak dikenal; periksa nomornya, atau sinkronkan dulu.";

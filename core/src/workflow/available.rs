@@ -2,7 +2,7 @@
 
 use crate::catalogue::{ActKind, Guard, Need, OutcomeKind, Role, Service};
 
-use super::moves::{self, Move};
+use super::moves::{self, Move, NEED_OLD_CARD};
 use super::state::State;
 
 /// The need under which a listed reason is chosen.
@@ -56,6 +56,26 @@ pub fn available_all(service: &Service, state: &State) -> Vec<Available> {
         .flat_map(|way| way.roles().iter().map(move |role| (way, *role)))
         .map(|(way, role)| describe(service, &way, role))
         .collect()
+}
+
+/// Makes offers ask for the old card exactly where the act is refused without it: `applies` tells whether this
+/// application has one to surrender, which its variant and conditions decide and not the state.
+pub fn with_old_card(
+    service: &Service,
+    state: &State,
+    applies: bool,
+    mut offers: Vec<Available>,
+) -> Vec<Available> {
+    let asked = |act: &str| {
+        let known = moves::known(service, act);
+        known.iter().any(|way| moves::guards(service, way).contains(&Guard::OldCard))
+    };
+    for offer in offers.iter_mut().filter(|offer| asked(&offer.act)) {
+        for need in offer.needs.iter_mut().filter(|need| need.id == NEED_OLD_CARD) {
+            need.required = applies && !state.old_card;
+        }
+    }
+    offers
 }
 
 fn open_moves<'a>(service: &'a Service, state: &State) -> Vec<Move<'a>> {

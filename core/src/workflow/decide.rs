@@ -64,6 +64,9 @@ pub struct View<'a> {
 pub struct Submission<'a> {
     /// Heads and attachments.
     pub frozen: &'a Frozen,
+    /// Whether it holds anything that the version frozen before does not (true where there was none): a request
+    /// that was long on its way must not bring an older version back.
+    pub newer: bool,
     /// What keeps it from being submitted: what, id.
     pub missing: &'a [(String, String)],
     /// How many required fields hold several values.
@@ -103,11 +106,13 @@ impl Told {
 /// Decides on a wish at the office's time `now` (unix seconds). A reported fact that does not fit is recorded as
 /// a contradiction; it is refused only where nobody of this role and place could have reported it.
 pub fn decide(view: &View<'_>, wish: &Wish, now: i64) -> Result<Decision, Refusal> {
+    if answered(view, wish) {
+        return Err(Refusal::SudahDijawab);
+    }
     let known = moves::known(view.service, &wish.act);
     let authority = authority(wish, view, &known);
     let way = authority.as_ref().ok().and_then(|()| current(view, wish));
-    let told =
-        if fits_in(wish) { Told::from(wish) } else { Told { reason: None, marks: vec![], params: vec![] } };
+    let told = told(wish);
 
     let mut objections: Vec<Refusal> = authority.as_ref().err().cloned().into_iter().collect();
     if view.state.fin {
@@ -132,16 +137,18 @@ pub fn decide(view: &View<'_>, wish: &Wish, now: i64) -> Result<Decision, Refusa
     }
 }
 
-/// The answer to a request as the record keeps it, whichever way it went.
-pub fn answer(view: &View<'_>, wish: &Wish, now: i64) -> Decision {
-    decide(view, wish, now).unwrap_or_else(|refusal| {
-        let told = if fits_in(wish) {
-            Told::from(wish)
-        } else {
-            Told { reason: None, marks: vec![], params: vec![] }
-        };
-        record(view, wish, told, Event::Refused(refusal), now)
-    })
+/// The answer to a request as the record keeps it, whichever way it went; none where the record answers this
+/// request already.
+pub fn answer(view: &View<'_>, wish: &Wish, now: i64) -> Option<Decision> {
+    match decide(view, wish, now) {
+        Ok(decision) => Some(decision),
+        Err(Refusal::SudahDijawab) => None,
+        Err(refusal) => Some(record(view, wish, told(wish), Event::Refused(refusal), now)),
+    }
+}
+
+fn answered(view: &View<'_>, wish: &Wish) -> bool {
+    wish.request.is_some() && view.record.iter().any(|decision| decision.request == wish.request)
 }
 
 /// The office's own event that all attachments of the frozen version have arrived; none where nothing waits for
@@ -165,6 +172,15 @@ pub fn complete(view: &View<'_>, actor: Actor, now: i64) -> Option<Decision> {
         frozen: None,
         complete: true,
     })
+}
+
+/// What will be recorded of a wish; of an oversized one nothing.
+fn told(wish: &Wish) -> Told {
+    if fits_in(wish) {
+        Told::from(wish)
+    } else {
+        Told { reason: None, marks: Vec::new(), params: Vec::new() }
+    }
 }
 
 fn fits_in(wish: &Wish) -> bool {
@@ -239,7 +255,7 @@ fn submission_objections(view: &View<'_>) -> Vec<Refusal> {
         return vec![Refusal::MenungguData];
     };
     let mut found = Vec::new();
-    if view.state.frozen.as_ref() == Some(submission.frozen) {
+    if !submission.newer || view.state.frozen.as_ref() == Some(submission.frozen) {
         found.push(Refusal::VersiUsang);
     }
     if let Some((what, id)) = submission.missing.first() {

@@ -8,12 +8,12 @@ mod notices;
 mod random;
 mod refusals;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
 use super::*;
 use crate::catalogue::{Kind, Need, Role, Service};
-use crate::journal::{ChangeHash, JournalId};
+use crate::journal::ChangeHash;
 use crate::refusal::Refusal;
 
 /// Office time of the first decision in tests: Monday, 5 January 2026, 08.00 in Western Indonesia.
@@ -33,6 +33,7 @@ pub(super) struct Case {
     pub now: i64,
     pub edits: u8,
     pub missing: Vec<(String, String)>,
+    pub newer: bool,
     pub conflicts: usize,
     pub parents_known: bool,
     pub attachments_complete: bool,
@@ -49,6 +50,7 @@ impl Case {
             now: START,
             edits: 1,
             missing: Vec::new(),
+            newer: true,
             conflicts: 0,
             parents_known: true,
             attachments_complete: true,
@@ -68,6 +70,7 @@ impl Case {
             state: &self.state,
             submission: Some(Submission {
                 frozen: &frozen,
+                newer: self.newer,
                 missing: &self.missing,
                 open_conflicts: self.conflicts,
                 parents_known: self.parents_known,
@@ -98,9 +101,14 @@ impl Case {
         self
     }
 
+    pub fn offers(&self) -> Vec<Available> {
+        let offers = available_all(&self.service, &self.state);
+        with_old_card(&self.service, &self.state, self.surrender, offers)
+    }
+
     pub fn offer(&self, act: &str) -> Available {
-        let all = available_all(&self.service, &self.state);
-        all.into_iter()
+        self.offers()
+            .into_iter()
             .find(|offer| offer.act == act)
             .unwrap_or_else(|| panic!("{act} at {}", self.state.code))
     }
@@ -135,7 +143,7 @@ pub(super) fn bare(act: &str, role: Role) -> Wish {
         act: act.into(),
         actor: Actor { who: Who::Staff(role as u32 + 1), role },
         place_ok: true,
-        request: Some(RequestRef { journal: JournalId([9; 32]), seq: 1 }),
+        request: None,
         claimed_at: None,
         reason: None,
         marks: vec![],
@@ -176,7 +184,7 @@ pub(super) fn valid(need: &Need) -> String {
 /// state and where it leads. On the way: what is offered works, and what is not offered is refused.
 fn table(service: &Service) -> String {
     let mut rows: Vec<(String, Vec<String>)> = Vec::new();
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     let mut waiting = VecDeque::from([Case::new(service.clone())]);
     // Attachments that come later are a state of their own.
     waiting.push_back(Case { attachments_complete: false, ..Case::new(service.clone()) });
@@ -186,7 +194,7 @@ fn table(service: &Service) -> String {
         if !seen.insert(key) {
             continue;
         }
-        let offers = available_all(service, &case.state);
+        let offers = case.offers();
         for offer in &offers {
             let mut next = case.clone();
             next.act(&offer.act);

@@ -16,7 +16,7 @@ fn row(id: &str, event: &str, revision: u32, index: usize) -> (String, String, u
 fn the_document_is_told_of_when_it_can_be_collected() {
     let mut case = Case::new(fixture());
     case.until("");
-    let acts: Vec<_> = case.record.iter().map(|decision| decision.act.as_str()).collect();
+    let acts: Vec<_> = case.record.iter().map(|decision| decision.act.clone()).collect();
     let at = |act: &str| acts.iter().position(|known| *known == act).unwrap();
     assert_eq!(
         due(&case),
@@ -56,7 +56,7 @@ fn refusals_and_contradictions_tell_nobody() {
     case.act("ajukan");
     let fact = Wish { fact: true, ..bare("cetak", Role::OperatorKecamatan) };
     case.wish(fact);
-    let refused = case.ask(|view| answer(view, &bare("kembalikan_fo", Role::FrontOffice), 9));
+    let refused = case.ask(|view| answer(view, &bare("kembalikan_fo", Role::FrontOffice), 9)).unwrap();
     case.push(refused);
     assert_eq!(due(&case), []);
 }

@@ -40,7 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Mostly what is offered, so that runs get far; else any act by any role.
 fn wish(case: &Case, step: &Step) -> Wish {
-    let offers = available_all(&case.service, &case.state);
+    let offers = case.offers();
     let mut wish = match offers.get(step.act) {
         Some(offer) if step.filled => fill(offer),
         _ => {
@@ -64,7 +64,7 @@ fn run(case: &mut Case, step: &Step) {
     let wish = wish(case, step);
     let offered =
         available(&case.service, &before, wish.actor.role).iter().any(|offer| offer.act == wish.act);
-    let decision = case.ask(|view| answer(view, &wish, case.now));
+    let decision = case.ask(|view| answer(view, &wish, case.now)).unwrap();
     let done = decision.kind == Event::Done;
     assert!(!done || offered && wish.place_ok, "{} at {}", wish.act, before.code);
     if matches!(decision.kind, Event::Contradiction(_)) {

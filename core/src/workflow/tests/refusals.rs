@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::catalogue::Guard;
+use crate::journal::JournalId;
 
 /// A case that waits for the hand-over, whose step asks for everything.
 fn guarded(guards: Vec<Guard>) -> Case {
@@ -77,6 +78,12 @@ fn refusals_come_in_order_of_precedence() {
         ("too early", &queued, bare("cetak", Role::OperatorKecamatan), "belum_waktunya:ANTRI_FO"),
         ("papers too early", &queued, bare("kirim_berkas", Role::OperatorDesa), "belum_waktunya:ANTRI_FO"),
         ("nothing new, missing", &Case { edits: 1, ..returned.clone() }, submit(), "versi_usang"),
+        (
+            "an older version, missing",
+            &Case { newer: false, edits: 9, ..returned.clone() },
+            submit(),
+            "versi_usang",
+        ),
         ("missing, conflict", &arrived, submit(), "masih_kurang:field/nik"),
         ("conflict", &conflicting, submit(), "konflik_terbuka"),
         ("four eyes", &validating, same_person, "orang_yang_sama:periksa_fo"),
@@ -244,15 +251,21 @@ fn a_fact_that_does_not_fit_is_recorded_and_flagged() {
 }
 
 #[test]
-fn an_answer_keeps_the_refusal_in_the_record() {
+fn a_request_is_answered_once_and_the_refusal_stays_in_the_record() {
     let mut case = Case::new(fixture());
-    let wish = bare("cetak", Role::OperatorKecamatan);
-    let refused = case.ask(|view| answer(view, &wish, 5));
+    let request = Some(RequestRef { journal: JournalId([9; 32]), seq: 1 });
+    let wish = Wish { request, ..bare("cetak", Role::OperatorKecamatan) };
+    let refused = case.ask(|view| answer(view, &wish, 5)).unwrap();
     assert_eq!(refused.kind, Event::Refused(Refusal::BelumWaktunya("DRAF".into())));
-    assert_eq!((refused.request, refused.at, refused.revision), (wish.request, 5, 0));
+    assert_eq!((refused.request, refused.at, refused.revision), (request, 5, 0));
     let before = case.state.clone();
     case.push(refused);
     assert_eq!(case.state, before);
+    let again = Wish { fact: true, ..wish.clone() };
+    assert_eq!(case.decide(&again), Err(Refusal::SudahDijawab));
+    assert_eq!(case.ask(|view| answer(view, &again, 6)), None);
+    let next = Wish { request: Some(RequestRef { journal: JournalId([9; 32]), seq: 2 }), ..again };
+    assert!(case.ask(|view| answer(view, &next, 7)).is_some());
 }
 
 #[test]
