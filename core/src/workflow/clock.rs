@@ -94,12 +94,12 @@ fn mode_in(service: &Service, code: &str) -> Clock {
     if code == moves::submitted_state(service) {
         return Clock::Henti;
     }
-    service.states.iter().find(|state| state.id == code).map(|state| state.clock).unwrap_or_default()
+    service.state(code).map(|state| state.clock).unwrap_or_default()
 }
 
 fn step_hours(service: &Service, state: &State) -> Option<u32> {
     match state.position {
-        Position::Step(index) => moves::line(service).get(index)?.hours,
+        Position::Step(index) => service.line().get(index)?.hours,
         _ => None,
     }
 }

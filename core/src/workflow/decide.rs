@@ -1,8 +1,6 @@
 //! The office's answer to a wish: a decision, or the first refusal in order of precedence.
 
-use jiff::civil::Date;
-
-use crate::catalogue::{Guard, Kind, Need, OutcomeKind, Service};
+use crate::catalogue::{ActRef, Guard, Kind, Need, OutcomeKind, Service, parse_date};
 use crate::refusal::Refusal;
 
 use super::available::{NEED_REASON, ReasonNeed};
@@ -222,8 +220,8 @@ fn current<'a>(view: &View<'a>, wish: &Wish) -> Option<Move<'a>> {
 /// Why an act that the service knows leads nowhere from here.
 fn no_way(view: &View<'_>, known: &[Move<'_>], wish: &Wish) -> Refusal {
     let waits_for_files = view.state.position == Position::AwaitingAttachments;
-    let next = |way: &Move<'_>| matches!(way, Move::Advance(1, _) | Move::Leave(1, ..));
-    if known.iter().any(|way| matches!(way, Move::Submit(_))) && !parents_known(view) {
+    let next = |way: &Move<'_>| matches!(way, Move::Act(ActRef::Step(1, _) | ActRef::Outcome(1, ..)));
+    if known.iter().any(Move::submits) && !parents_known(view) {
         Refusal::MenungguData
     } else if view.state.done.contains_key(&wish.act) {
         Refusal::SudahDilakukan(wish.act.clone())
@@ -240,7 +238,7 @@ fn parents_known(view: &View<'_>) -> bool {
 
 fn objections_to(view: &View<'_>, wish: &Wish, way: &Move<'_>, told: &Told) -> Vec<Refusal> {
     let mut found = Vec::new();
-    if matches!(way, Move::Submit(_)) {
+    if way.submits() {
         found.extend(submission_objections(view));
     }
     found.extend(moves::guards(view.service, way).iter().filter_map(|guard| unmet(view, wish, told, guard)));
@@ -323,7 +321,7 @@ fn reason_objection(way: &Move<'_>, told: &Told) -> Option<Refusal> {
 
 fn mark_objection(service: &Service, told: &Told) -> Option<Refusal> {
     let fits = |(id, mark): &(String, String)| {
-        service.requirements.iter().any(|requirement| requirement.id == *id)
+        service.requirement(id).is_some()
             && (MARK_CODES.iter().any(|(code, _)| code == mark) || mark.chars().count() <= MAX_MARK)
     };
     (!told.marks.iter().all(fits)).then_some(Refusal::TandaTidakDikenal)
@@ -339,7 +337,7 @@ pub fn need_fits(need: &Need, value: &str) -> bool {
             !value.trim().is_empty() && value.chars().count() <= MAX_VALUE
         }
         Kind::Nik | Kind::NomorKk => value.len() == 16 && digits(value),
-        Kind::Tanggal => value.len() == 10 && value.parse::<Date>().is_ok(),
+        Kind::Tanggal => parse_date(value).is_some(),
         Kind::Telepon => {
             let bare: String = value.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
             let number = bare.strip_prefix('+').unwrap_or(&bare);
@@ -364,13 +362,13 @@ pub fn need_fits(need: &Need, value: &str) -> bool {
 fn done(view: &View<'_>, wish: &Wish, way: &Move<'_>, told: Told, now: i64) -> Decision {
     let mut decision = record(view, wish, told, Event::Done, now);
     match (way, view.submission) {
-        (Move::Submit(_), Some(submission)) => {
+        (Move::Act(ActRef::Step(0, _)), Some(submission)) => {
             decision.revision = view.state.revision + 1;
             decision.frozen = Some(submission.frozen.clone());
             decision.complete = submission.attachments_complete;
         }
         // A correction by the office is decided on from now, under the same revision.
-        (Move::Detour(_), Some(submission)) => decision.frozen = Some(submission.frozen.clone()),
+        (Move::Act(ActRef::Detour(_)), Some(submission)) => decision.frozen = Some(submission.frozen.clone()),
         _ => {}
     }
     decision

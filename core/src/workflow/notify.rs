@@ -42,7 +42,7 @@ pub fn notifications(service: &Service, record: &[Decision]) -> Vec<Due> {
         }
         let Some(way) = way else { continue };
         for (id, event) in fired(service, &way, &before, &state) {
-            let Some(notification) = service.notifications.iter().find(|known| known.id == id) else {
+            let Some(notification) = service.notification(id) else {
                 continue;
             };
             if told.insert((id.to_owned(), event.to_owned(), state.revision)) {
@@ -74,7 +74,7 @@ fn fired<'a>(
     if let Some(id) = way.notify().filter(|_| way.outcome().is_some() || !waits_for_collection(way.kind())) {
         fired.push((id, way.act()));
     }
-    let line = moves::line(service);
+    let line = service.line();
     let handed_over = line.iter().position(|step| step.kind == ActKind::Serah);
     let arrived = handed_over.map(Position::Step).is_some_and(|at| after.position == at && *before != at);
     if arrived {
@@ -86,7 +86,7 @@ fn fired<'a>(
 
 fn cause(service: &Service, decision: &Decision) -> Option<String> {
     let (_, id) = decision.params.iter().find(|(key, _)| key == NEED_REASON)?;
-    service.reasons.iter().find(|reason| reason.id == *id).map(|reason| reason.sms.clone())
+    service.reason(id).map(|reason| reason.sms.clone())
 }
 
 /// What a notification's text is filled with.

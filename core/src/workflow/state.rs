@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalogue::{ActKind, OutcomeKind, Papers, Service, Step};
+use crate::catalogue::line::WITHDRAWN;
+use crate::catalogue::{ActKind, ActRef, OutcomeKind, Papers, Service, Step};
 
-use super::moves::{self, Move, NEED_OLD_CARD, NEED_SERIAL, WITHDRAWN};
+use super::moves::{self, Move, NEED_OLD_CARD, NEED_SERIAL};
 use super::record::{Actor, Decision, Event, Frozen};
 
 /// Where the application stands on its line.
@@ -99,7 +100,7 @@ impl State {
 
     /// Waits for the line's step of this index; past the last one it has ended.
     fn wait_for(&mut self, service: &Service, index: usize, at: i64) {
-        let line = moves::line(service);
+        let line = service.line();
         match line.get(index) {
             Some(step) => {
                 self.pass(&step.waits, at);
@@ -114,7 +115,7 @@ impl State {
 
     /// Waits again for an earlier step: what was done from there on holds no more, and its card is spoiled.
     fn go_back(&mut self, service: &Service, target: usize, at: i64) {
-        for (index, step) in moves::line(service).into_iter().enumerate().skip(target) {
+        for (index, step) in service.line().into_iter().enumerate().skip(target) {
             self.done.remove(&step.act);
             let printed = index > 0 && step.kind == ActKind::Cetak;
             if let Some(serial) = self.card_serial.take_if(|_| printed) {
@@ -165,12 +166,12 @@ fn carry_out(service: &Service, state: &mut State, way: &Move<'_>, decision: &De
     let at = decision.at;
     note_old_card(state, way, decision);
     match way {
-        Move::Submit(_) => submit(service, state, decision),
         Move::Release => state.wait_for(service, 1, at),
-        Move::Withdraw(_) => state.end(WITHDRAWN, at),
-        Move::Papers(act) => state.papers = act.to,
-        Move::Advance(index, step) => advance(service, state, *index, step, decision),
-        Move::Leave(index, _, outcome) => {
+        Move::Act(ActRef::Step(0, _)) => submit(service, state, decision),
+        Move::Act(ActRef::Step(index, step)) => advance(service, state, *index, step, decision),
+        Move::Act(ActRef::Withdraw(_)) => state.end(WITHDRAWN, at),
+        Move::Act(ActRef::Parallel(act)) => state.papers = act.to,
+        Move::Act(ActRef::Outcome(index, _, outcome)) => {
             state.last_reason.clone_from(&decision.reason);
             match outcome.kind {
                 OutcomeKind::Cancel => state.end(&outcome.to, at),
@@ -183,18 +184,18 @@ fn carry_out(service: &Service, state: &mut State, way: &Move<'_>, decision: &De
                 OutcomeKind::Redo => redo(service, state, *index, &outcome.to, at),
             }
         }
-        Move::Detour(detour) => {
+        Move::Act(ActRef::Detour(detour)) => {
             if let Some(frozen) = &decision.frozen {
                 state.frozen = Some(frozen.clone());
             }
-            let back = moves::line(service).iter().position(|step| step.waits == detour.back_to);
+            let back = service.line().iter().position(|step| step.waits == detour.back_to);
             if let Some(index) = back {
                 state.go_back(service, index, at);
             }
         }
     }
     // What a step did on the way out of the line is recorded, but done is only what carried it on.
-    let holds = matches!(way, Move::Submit(_) | Move::Advance(..) | Move::Detour(_) | Move::Papers(_));
+    let holds = matches!(way, Move::Act(ActRef::Step(..) | ActRef::Detour(_) | ActRef::Parallel(_)));
     if holds {
         state.done.insert(decision.act.clone(), (decision.actor, at));
     }
@@ -220,9 +221,9 @@ fn submit(service: &Service, state: &mut State, decision: &Decision) {
 fn advance(service: &Service, state: &mut State, index: usize, step: &Step, decision: &Decision) {
     match step.kind {
         ActKind::Cetak => state.card_serial = param(decision, NEED_SERIAL).map(str::to_owned),
-        ActKind::Tunggu => state.afis = heard(&Move::Advance(index, step), decision),
-        // Receiving on the line, before anything is printed, is receiving the papers.
-        ActKind::Terima if !state.done.contains_key(print_act(service)) => state.papers = Papers::Diterima,
+        ActKind::Tunggu => state.afis = heard(&Move::Act(ActRef::Step(index, step)), decision),
+        // What is received on the line and is not the card are the papers.
+        ActKind::Terima if !step.is_transport() => state.papers = Papers::Diterima,
         _ => {}
     }
     if asks_for_papers(service, step) && state.papers == Papers::TidakPerlu {
@@ -235,7 +236,7 @@ fn advance(service: &Service, state: &mut State, index: usize, step: &Step, deci
 }
 
 fn redo(service: &Service, state: &mut State, from: usize, to: &str, at: i64) {
-    let line = moves::line(service);
+    let line = service.line();
     if let Some(target) = line.iter().position(|step| step.waits == to) {
         state.go_back(service, target.min(from), at);
     } else if let Some(detour) = service.detours.iter().find(|detour| detour.waits == to) {
@@ -244,17 +245,13 @@ fn redo(service: &Service, state: &mut State, from: usize, to: &str, at: i64) {
     }
 }
 
-fn print_act(service: &Service) -> &str {
-    service.steps.iter().find(|step| step.kind == ActKind::Cetak).map_or("", |step| &step.act)
-}
-
 /// The applicant is asked to post the papers by the first examination that tells them anything on its straight
 /// way out (where none does: by the first examination).
 fn asks_for_papers(service: &Service, step: &Step) -> bool {
     if service.paper_site.is_none() {
         return false;
     }
-    let line = moves::line(service);
+    let line = service.line();
     let mut examinations = line.iter().filter(|step| step.kind == ActKind::Periksa);
     let first = examinations.clone().next();
     examinations.find(|step| step.notify.is_some()).or(first).is_some_and(|asking| asking.act == step.act)
@@ -271,7 +268,7 @@ fn heard(way: &Move<'_>, decision: &Decision) -> Option<String> {
 fn note_old_card(state: &mut State, way: &Move<'_>, decision: &Decision) {
     let Some(need) = way.declared_needs().iter().find(|need| need.id == NEED_OLD_CARD) else { return };
     let Some(value) = param(decision, NEED_OLD_CARD) else { return };
-    let with_papers = matches!(way, Move::Papers(_));
+    let with_papers = matches!(way, Move::Act(ActRef::Parallel(_)));
     if !with_papers || need.options.first().is_none_or(|first| first.id == value) {
         state.old_card = true;
     }

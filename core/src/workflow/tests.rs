@@ -288,7 +288,7 @@ fn the_straight_line_of_every_service_ends_with_the_hand_over() {
         case.until("");
         assert_eq!(case.state.code, "DIAMBIL", "{}", case.service.service);
         assert_eq!((case.state.revision, case.state.contradictions), (1, 0));
-        let line = moves::line(&case.service);
+        let line = case.service.line();
         assert_eq!(case.record.len(), line.len(), "one decision a step");
         for waits in line.iter().skip(1).flat_map(|step| [Some(&step.waits), step.done.as_ref()]).flatten() {
             assert!(case.state.passed.iter().any(|(code, _)| code == waits), "{waits}");
