@@ -3,4 +3,6 @@
 
 pub mod catalogue;
 pub mod journal;
+pub mod refusal;
 pub mod store;
+pub mod workflow;
