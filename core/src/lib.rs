@@ -3,4 +3,11 @@
 
 pub mod catalogue;
 pub mod journal;
+pub mod mask;
+pub mod nik;
+pub mod number;
+pub mod region;
+pub mod resi;
 pub mod store;
+pub mod telepon;
+pub mod value;
