@@ -2,6 +2,7 @@
 //! replica that keeps them.
 
 pub mod catalogue;
+pub mod checks;
 pub mod journal;
 pub mod mask;
 pub mod nik;
