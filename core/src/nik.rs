@@ -203,7 +203,7 @@ impl fmt::Debug for NomorKk {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::type_complexity)]
     use jiff::civil::date;
     use proptest::prelude::*;
 

@@ -204,7 +204,7 @@ fn times_generator(element: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::type_complexity)]
     use proptest::prelude::*;
 
     use super::*;

@@ -131,7 +131,7 @@ fn unquoted(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::type_complexity)]
     use proptest::prelude::*;
 
     use super::*;

@@ -68,6 +68,7 @@ fn check_digit(digits: &[u32; 8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing)]
     use proptest::prelude::*;
 
     use super::*;

@@ -86,7 +86,7 @@ impl fmt::Debug for Telepon {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::type_complexity)]
     use proptest::prelude::*;
 
     use super::*;

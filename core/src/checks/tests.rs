@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::type_complexity)]
 
 use jiff::civil::date;
 use proptest::prelude::*;
@@ -126,18 +126,18 @@ fn what_is_missing() {
     use What::*;
     let table: &[Row] = &[
         (|_| {}, &[]),
-        (|c| drop(c.registers.remove("nama")), &[(Field, "nama")]),
-        (|c| drop(c.set("nama", "")), &[(Field, "nama")]),
-        (|c| drop(c.set("nik", "0")), &[(Field, "nik")]),
-        (|c| drop(c.set("desa", "entah")), &[(Field, "desa")]),
-        (|c| drop(c.set("perubahan", "nama")), &[(Field, "nama_baru")]),
-        (|c| drop(c.set("perubahan", "nama").set("nama_baru", "Sari")), &[]),
+        (|c| _ = c.registers.remove("nama"), &[(Field, "nama")]),
+        (|c| _ = c.set("nama", ""), &[(Field, "nama")]),
+        (|c| _ = c.set("nik", "0"), &[(Field, "nik")]),
+        (|c| _ = c.set("desa", "entah"), &[(Field, "desa")]),
+        (|c| _ = c.set("perubahan", "nama"), &[(Field, "nama_baru")]),
+        (|c| _ = c.set("perubahan", "nama").set("nama_baru", "Sari"), &[]),
         (|c| c.variant = "dua", &[(Field, "khusus_dua"), (Requirement, "foto")]),
-        (|c| drop(c.set("ada_perubahan", "ya")), &[(Field, "ada_perubahan")]),
-        (|c| drop(c.set("ada_perubahan", "tidak")), &[]),
+        (|c| _ = c.set("ada_perubahan", "ya"), &[(Field, "ada_perubahan")]),
+        (|c| _ = c.set("ada_perubahan", "tidak"), &[]),
         // A paper, and the field that describes it.
-        (|c| drop(c.registers.remove("lampiran/surat/1")), &[(Requirement, "surat")]),
-        (|c| drop(c.set("lampiran/surat/1", "bukan sidik")), &[(Requirement, "surat")]),
+        (|c| _ = c.registers.remove("lampiran/surat/1"), &[(Requirement, "surat")]),
+        (|c| _ = c.set("lampiran/surat/1", "bukan sidik"), &[(Requirement, "surat")]),
         (
             |c| {
                 c.registers.remove("lampiran/surat/1");
@@ -146,24 +146,24 @@ fn what_is_missing() {
             },
             &[],
         ),
-        (|c| drop(c.registers.remove("nomor_surat")), &[(Field, "nomor_surat")]),
+        (|c| _ = c.registers.remove("nomor_surat"), &[(Field, "nomor_surat")]),
         // A group reports the member it prefers; the other one will do; an override too.
-        (|c| drop(c.set("perubahan", "status")), &[(Requirement, "buku")]),
-        (|c| drop(c.set("perubahan", "status").attach("buku", 1)), &[]),
-        (|c| drop(c.set("perubahan", "status").attach("akta", 1)), &[(Field, "nomor_akta")]),
-        (|c| drop(c.set("perubahan", "status").set("abaikan/buku", "hilang")), &[]),
+        (|c| _ = c.set("perubahan", "status"), &[(Requirement, "buku")]),
+        (|c| _ = c.set("perubahan", "status").attach("buku", 1), &[]),
+        (|c| _ = c.set("perubahan", "status").attach("akta", 1), &[(Field, "nomor_akta")]),
+        (|c| _ = c.set("perubahan", "status").set("abaikan/buku", "hilang"), &[]),
         (
-            |c| drop(c.set("perubahan", "status").attach("buku", 1).attach("akta", 1).set("nomor_akta", "2")),
+            |c| _ = c.set("perubahan", "status").attach("buku", 1).attach("akta", 1).set("nomor_akta", "2"),
             &[(Warning, "bukti.terlalu_banyak")],
         ),
         // Conflicts count where the register is asked.
-        (|c| drop(c.conflicts.insert("nama".into())), &[(Conflict, "nama")]),
-        (|c| drop(c.conflicts.insert("nama_baru".into())), &[]),
+        (|c| _ = c.conflicts.insert("nama".into()), &[(Conflict, "nama")]),
+        (|c| _ = c.conflicts.insert("nama_baru".into()), &[]),
         (
-            |c| drop(c.conflicts.insert("lampiran/surat/1".into())),
+            |c| _ = c.conflicts.insert("lampiran/surat/1".into()),
             &[(Conflict, "lampiran/surat/1"), (Warning, "asli.surat")],
         ),
-        (|c| drop(c.conflicts.insert("lampiran/foto/1".into())), &[]),
+        (|c| _ = c.conflicts.insert("lampiran/foto/1".into()), &[]),
         (|c| c.here = false, &[(Attachment, "surat")]),
     ];
     for (at, (change, expected)) in table.iter().enumerate() {
@@ -322,9 +322,9 @@ fn shipped_services_can_be_completed_by_following_missing() {
             for _ in 0..200 {
                 let Some((what, id)) = case.missing().into_iter().next() else { break };
                 match what {
-                    What::Field => drop(case.set(&id.clone(), &answer(&case.service, &id))),
-                    What::Requirement => drop(case.attach(&id, 1)),
-                    What::Warning => drop(case.tick(&id)),
+                    What::Field => _ = case.set(&id.clone(), &answer(&case.service, &id)),
+                    What::Requirement => _ = case.attach(&id, 1),
+                    What::Warning => _ = case.tick(&id),
                     other => panic!("{other:?} {id}"),
                 }
             }

@@ -63,6 +63,10 @@ impl Raised<'_, '_> {
 
     fn field(&mut self, field: &Field) {
         let Some(text) = self.form.value(&field.id) else { return };
+        if value::parse(field.kind, &field.options, field.many, text).is_err() {
+            // It is reported as a field to be corrected; doubts about it come later.
+            return;
+        }
         match field.kind {
             Kind::Nik => self.nik(field, text),
             Kind::Telepon if Telepon::parse(text).is_ok_and(|number| number.is_landline()) => self.add(
