@@ -2,7 +2,15 @@
 //! replica that keeps them.
 
 pub mod catalogue;
+pub mod checks;
 pub mod journal;
+pub mod mask;
+pub mod nik;
+pub mod number;
 pub mod refusal;
+pub mod region;
+pub mod resi;
 pub mod store;
+pub mod telepon;
+pub mod value;
 pub mod workflow;

@@ -10,6 +10,7 @@
 
 use crate::journal::{EntryHash, JournalId, Partition, StoredEntry};
 
+
 /// Longest key of a row, in bytes.
 pub const MAX_KEY: usize = 512;
 /// Largest value of a row, in bytes.
