@@ -1,1 +1,4 @@
-fn main(){}
+//! The tests that go through real processes, and the rules of the house: one binary, so that it links once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod tidy;

@@ -10,6 +10,12 @@
 
 use crate::journal::{EntryHash, JournalId, Partition, StoredEntry};
 
+mod bounds;
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
+pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 /// Longest key of a row, in bytes.
 pub const MAX_KEY: usize = 512;

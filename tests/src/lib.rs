@@ -1,1 +1,311 @@
-//! Placeholder.
+//! What the stories share: an office and phones that are real processes, in folders of their own.
+//!
+//! A story reads like its telling: [`Office::new`], [`Office::serve`], [`Phone::enrolled`], and then the
+//! commands as a script would type them. Whatever goes wrong panics with the program's own words.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longest that one command may take.
+pub const COMMAND_LIMIT: Duration = Duration::from_secs(180);
+/// Longest that a server may take until it answers.
+pub const START_LIMIT: Duration = Duration::from_secs(60);
+/// The region of the office in the stories.
+pub const REGION: &str = "33.12";
+/// The village of most stories.
+pub const VILLAGE: &str = "33.12.08.2002";
+/// Its kecamatan.
+pub const KECAMATAN: &str = "33.12.08";
+
+/// The program of that name, as the build left it beside the tests.
+///
+/// # Panics
+/// Where it was not built.
+pub fn program(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let folder = tests.ancestors().nth(2).unwrap();
+    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        path.exists(),
+        "{name} is not built: run `cargo build --release --workspace` first, or tests/run"
+    );
+    path
+}
+
+/// A file below `tests/fixtures`.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+/// Tries until there is an answer.
+///
+/// # Panics
+/// After `limit`, naming `what`.
+pub fn eventually<T>(what: &str, limit: Duration, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = attempt() {
+            return value;
+        }
+        assert!(start.elapsed() < limit, "{what}: not within {limit:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Whether its exit code was 0.
+    pub success: bool,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// The one JSON document on standard output.
+    ///
+    /// # Panics
+    /// Where the command failed, or printed anything else.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        assert!(self.success, "the command failed: {}{}", self.stdout, self.stderr);
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("no JSON ({e}): {}", self.stdout))
+    }
+
+    /// The sentence on standard error of a command that failed as promised: with nothing on standard output.
+    ///
+    /// # Panics
+    /// Where it did not.
+    #[track_caller]
+    pub fn refusal(&self) -> &str {
+        assert!(!self.success, "the command was expected to fail: {}", self.stdout);
+        assert_eq!(self.stdout, "", "a command that failed printed on standard output");
+        assert_ne!(self.stderr.trim(), "", "a command that failed did not say why");
+        self.stderr.trim()
+    }
+}
+
+/// Kills and reaps a process that the story began and did not wait for.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs a command to its end, or kills it.
+///
+/// # Panics
+/// Where it takes longer than [`COMMAND_LIMIT`].
+pub fn run(command: &mut Command) -> Outcome {
+    // Files rather than pipes: nobody has to read them for the process to go on.
+    let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
+    let mut child = Killed(command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}")));
+    let what = format!("{command:?}");
+    let status = eventually(&what, COMMAND_LIMIT, || child.0.try_wait().unwrap());
+    Outcome { success: status.success(), stdout: text(&mut out), stderr: text(&mut err) }
+}
+
+fn text(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A folder and the program that works on it.
+#[derive(Debug)]
+pub struct Folder {
+    program: &'static str,
+    dir: TempDir,
+}
+
+impl Folder {
+    fn new(program: &'static str) -> Self {
+        Self { program, dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The program on this folder with `--json`, to be given more arguments.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(program(self.program));
+        command.arg("--dir").arg(self.path()).arg("--json");
+        command
+    }
+
+    /// Runs a command, however it ends.
+    pub fn outcome(&self, args: &[&str]) -> Outcome {
+        run(self.command().args(args))
+    }
+
+    /// Runs a command and returns its JSON.
+    ///
+    /// # Panics
+    /// Where it fails.
+    #[track_caller]
+    pub fn run(&self, args: &[&str]) -> Value {
+        self.outcome(args).json()
+    }
+
+    /// Runs a command that is to fail, and returns its sentence.
+    ///
+    /// # Panics
+    /// Where it does not fail, or not as promised.
+    #[track_caller]
+    pub fn fails(&self, args: &[&str]) -> String {
+        self.outcome(args).refusal().to_owned()
+    }
+}
+
+/// An office: its folder, and commands of `loket` on it.
+#[derive(Debug)]
+pub struct Office {
+    folder: Folder,
+}
+
+impl std::ops::Deref for Office {
+    type Target = Folder;
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
+}
+
+impl Default for Office {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Office {
+    /// A new office for [`REGION`].
+    pub fn new() -> Self {
+        let office = Self { folder: Folder::new("loket") };
+        office.run(&["init", "--region", REGION]);
+        office
+    }
+
+    /// Starts the server on a free port; it is killed when dropped.
+    pub fn serve(&self) -> Server {
+        Server::start(self)
+    }
+
+    /// What its servers logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.path().join("serve.log")
+    }
+
+    /// Adds a member of staff for the whole office and returns the id.
+    pub fn staff(&self, role: &str, name: &str) -> String {
+        let added = self.run(&["staff", "add", "--role", role, "--name", name]);
+        added["id"].as_str().expect("staff add prints an id").to_owned()
+    }
+
+    /// A one-time code for a device.
+    pub fn invite(&self, role: &str, partition: &str) -> String {
+        let invited = self.run(&["invite", "--role", role, "--partition", partition]);
+        invited["code"].as_str().expect("invite prints a code").to_owned()
+    }
+}
+
+/// A running server. Dropping it kills it as a loss of power would.
+pub struct Server {
+    _process: Killed,
+    url: String,
+}
+
+impl Server {
+    fn start(office: &Office) -> Self {
+        let log = File::options().create(true).append(true).open(office.log_path()).unwrap();
+        let mut child = Command::new(program("loket"))
+            .arg("--dir")
+            .arg(office.path())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let process = Killed(child);
+        let (sender, receiver) = mpsc::channel();
+        // Reads on to the end: a full pipe would stop the server.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        let first = receiver.recv_timeout(START_LIMIT);
+        let first = first.unwrap_or_else(|_| panic!("no server: {}", office.log()));
+        let url = first.split_whitespace().find(|word| word.starts_with("http://"));
+        let url = url.unwrap_or_else(|| panic!("no address in: {first}")).trim_end_matches('/').to_owned();
+        Self { _process: process, url }
+    }
+
+    /// Its address, `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// A phone without a screen: its folder, and commands of `loket-officer` on it.
+#[derive(Debug)]
+pub struct Phone {
+    folder: Folder,
+}
+
+impl std::ops::Deref for Phone {
+    type Target = Folder;
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
+}
+
+impl Phone {
+    /// A new phone, invited by the office and enrolled with the server.
+    pub fn enrolled(office: &Office, server: &Server, role: &str, partition: &str) -> Self {
+        let phone = Self { folder: Folder::new("loket-officer") };
+        let code = office.invite(role, partition);
+        phone.run(&["enroll", "--url", server.url(), "--code", &code]);
+        phone
+    }
+
+    /// Begins an application and returns id and number.
+    pub fn begin(&self, service: &str) -> (String, String) {
+        let new = self.run(&["new", service]);
+        let text = |key: &str| new[key].as_str().expect("new prints id and number").to_owned();
+        (text("id"), text("number"))
+    }
+
+    /// Syncs until everything has arrived and returns what it cost.
+    pub fn sync(&self) -> Value {
+        self.run(&["sync"])
+    }
+}
+
+/// Opens an exported document with Automerge's own JavaScript: `{heads, values}`.
+///
+/// # Panics
+/// Where it cannot be opened, or the JavaScript is not installed.
+#[track_caller]
+pub fn open_with_javascript(document: &Path) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("js");
+    assert!(folder.join("node_modules").exists(), "run `npm ci` in tests/js first, or tests/run");
+    run(Command::new("node").arg(folder.join("check.mjs")).arg(document)).json()
+}

@@ -1,0 +1,428 @@
+//! The store in one SQLite file: what an office and a phone keep.
+//!
+//! The write-ahead log is synced before [`Store::finish`] returns. Moving it into the file (a checkpoint) is left
+//! to the caller's idle moments, see [`SqliteStore::checkpoint`]; only a log that has grown beyond
+//! [`MAX_LOG_PAGES`] is moved by the commit that finds it so. Freed space is overwritten with zeros.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBehavior, params};
+
+use super::bounds::{MAX_NUMBER, check_entry, check_row, key_range};
+use super::{Query, Row, Store, StoreError, Table};
+use crate::journal::{Content, EntryHash, Header, Partition, StoredEntry};
+
+/// How long to wait for another process that holds the store.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pages of 4 KiB in the write-ahead log above which a commit moves them into the file itself (64 MiB).
+pub const MAX_LOG_PAGES: i64 = 16_384;
+/// What the log's file is cut back to once it was moved, in bytes.
+const LOG_KEPT: i64 = 16 << 20;
+/// Marks a SQLite file as a store of Loket ("LOKT").
+const APPLICATION_ID: i64 = 0x4c4f_4b54;
+/// Statements that are kept prepared; all of this file fit.
+const STATEMENTS: usize = 32;
+
+/// What makes the tables, in order: the file's `user_version` counts those that were run.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+
+const FIND: &str = "SELECT position, hash FROM entries WHERE partition = ?1 AND journal = ?2 AND seq = ?3";
+const DESTROY: &str = "UPDATE entries SET body = NULL WHERE partition = ?1 AND position = ?2";
+const NEXT: &str = "INSERT INTO positions (partition, last) VALUES (?1, 1)
+    ON CONFLICT (partition) DO UPDATE SET last = last + 1 RETURNING last";
+const APPEND: &str = "INSERT INTO entries
+    (partition, position, journal, seq, application, hash, header, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const BY_JOURNAL: &str = "SELECT position, hash, header, body FROM entries
+    WHERE partition = ?1 AND journal = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
+const BY_POSITION: &str = "SELECT position, hash, header, body FROM entries
+    WHERE partition = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
+const BY_APPLICATION: &str = "SELECT position, hash, header, body FROM entries
+    WHERE partition = ?1 AND application = ?2 ORDER BY position LIMIT ?3";
+const BY_HASH: &str = "SELECT position, hash, header, body FROM entries
+    WHERE partition = ?1 AND hash = ?2 ORDER BY position LIMIT ?3";
+const PUT: &str = "INSERT INTO rows (partition, tbl, key, value) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (partition, tbl, key) DO UPDATE SET value = excluded.value";
+const DELETE: &str = "DELETE FROM rows WHERE partition = ?1 AND tbl = ?2 AND key = ?3";
+const GET: &str = "SELECT value FROM rows WHERE partition = ?1 AND tbl = ?2 AND key = ?3";
+const SCAN: &str = "SELECT key, value FROM rows
+    WHERE partition = ?1 AND tbl = ?2 AND key >= ?3 AND key < ?4 ORDER BY key LIMIT ?5";
+// Leaps from partition to partition in the index rather than reading every row.
+const PARTITIONS: &str = "WITH RECURSIVE leap (partition) AS (
+        SELECT min(partition) FROM rows
+        UNION ALL
+        SELECT (SELECT min(r.partition) FROM rows r WHERE r.partition > leap.partition)
+        FROM leap WHERE leap.partition IS NOT NULL
+    )
+    SELECT partition FROM leap WHERE partition IS NOT NULL
+    UNION SELECT partition FROM positions ORDER BY 1";
+
+/// What a kept transaction outlives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The loss of power: each commit is synced to the medium.
+    Power,
+    /// The end of the process; a loss of power may take the newest commits, whole ones and in order.
+    Process,
+}
+
+/// A store in a SQLite file, through one connection.
+pub struct SqliteStore {
+    db: Connection,
+    open: bool,
+    /// A write of the open transaction failed: it cannot be kept any more.
+    failed: bool,
+}
+
+impl SqliteStore {
+    /// Opens the store in the file at `path`, which is made where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] for a file that is not a store, or one of a later version of this program.
+    pub fn open(path: impl AsRef<Path>, durability: Durability) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let mut store = Self::connect(path.as_ref(), flags)?;
+        // Looked at before anything is written: a file that is not ours is left as it was.
+        store.version()?;
+        store.settle(durability)?;
+        store.migrate()?;
+        Ok(store)
+    }
+
+    /// Opens an existing store for reading only, beside the connection that writes.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`]; and where there is no such file.
+    pub fn read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let store = Self::connect(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        if store.version()? != MIGRATIONS.len() {
+            return Err(StoreError::Broken(
+                "berkas belum disiapkan: buka dahulu dengan program utama".into(),
+            ));
+        }
+        Ok(store)
+    }
+
+    /// A number that changes when another connection, of this process or another, has committed.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        self.pragma("data_version")
+    }
+
+    /// Moves what it can of the write-ahead log into the file without holding up anyone. For idle moments.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.move_log("PRAGMA wal_checkpoint(PASSIVE)").map(|_| ())
+    }
+
+    /// Moves all of the log and empties it, so that no byte of what was destroyed stays in either file.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] while somebody reads or writes: the bytes are still there, call again.
+    pub fn purge(&self) -> Result<(), StoreError> {
+        if self.move_log("PRAGMA wal_checkpoint(TRUNCATE)")? { Err(StoreError::Busy) } else { Ok(()) }
+    }
+
+    /// Runs a checkpoint and says whether somebody was in its way.
+    fn move_log(&self, sql: &str) -> Result<bool, StoreError> {
+        if self.open {
+            return Err(StoreError::Misuse("a checkpoint inside a transaction"));
+        }
+        self.db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|busy| busy != 0).map_err(store_error)
+    }
+
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
+        // The connection is used by one thread at a time (`&mut`), so its own lock is not needed.
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).map_err(store_error)?;
+        db.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
+        db.pragma_update(None, "trusted_schema", false).map_err(store_error)?;
+        Ok(Self { db, open: false, failed: false })
+    }
+
+    fn pragma(&self, name: &str) -> Result<i64, StoreError> {
+        self.db.pragma_query_value(None, name, |row| row.get(0)).map_err(store_error)
+    }
+
+    /// How many migrations were run on the file; refuses one that is not ours.
+    fn version(&self) -> Result<usize, StoreError> {
+        let (id, version) = (self.pragma("application_id")?, self.pragma("user_version")?);
+        if id == 0 && version == 0 {
+            let objects: i64 = self
+                .db
+                .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+                .map_err(store_error)?;
+            if objects == 0 {
+                return Ok(0);
+            }
+        }
+        if id != APPLICATION_ID {
+            return Err(StoreError::Broken("berkas ini bukan penyimpanan Loket: pilih berkas lain".into()));
+        }
+        match usize::try_from(version) {
+            Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+            _ => Err(StoreError::Broken("berkas dibuat Loket yang lebih baru: perbarui program".into())),
+        }
+    }
+
+    fn settle(&self, durability: Durability) -> Result<(), StoreError> {
+        let set = |name: &str, value: &dyn rusqlite::ToSql| {
+            // Some pragmas answer with a row and some do not.
+            self.db.pragma_update_and_check(None, name, value, |_| Ok(())).optional().map_err(store_error)
+        };
+        let mode: String =
+            self.db.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(store_error)?;
+        if mode != "wal" {
+            set("journal_mode", &"wal")?;
+        }
+        set("synchronous", &if durability == Durability::Power { "FULL" } else { "NORMAL" })?;
+        // Apple's plain sync leaves data in the drive's own memory.
+        set("fullfsync", &(durability == Durability::Power))?;
+        set("secure_delete", &true)?;
+        set("wal_autocheckpoint", &MAX_LOG_PAGES)?;
+        set("journal_size_limit", &LOG_KEPT)?;
+        Ok(())
+    }
+
+    fn migrate(&mut self) -> Result<(), StoreError> {
+        if self.version()? == MIGRATIONS.len() {
+            return Ok(());
+        }
+        let start = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
+        // Asked again under the lock: another process may have been first.
+        let done = start
+            .pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))
+            .map_err(store_error)?;
+        for sql in MIGRATIONS.iter().skip(done as usize) {
+            start.execute_batch(sql).map_err(store_error)?;
+        }
+        start.pragma_update(None, "application_id", APPLICATION_ID).map_err(store_error)?;
+        start.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(store_error)?;
+        start.commit().map_err(store_error)
+    }
+
+    fn run(&self, sql: &str, values: impl Params) -> Result<usize, StoreError> {
+        self.db.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(store_error)
+    }
+
+    /// Runs one write of the open transaction; one that fails for the medium's sake spoils the transaction,
+    /// which SQLite may have rolled back by itself.
+    fn write<T>(&mut self, work: impl FnOnce(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if !self.open {
+            return Err(StoreError::Misuse("a write outside a transaction"));
+        }
+        if self.failed {
+            return Err(StoreError::Misuse("a write after one that failed"));
+        }
+        let result = work(self);
+        self.failed = matches!(&result, Err(e) if !matches!(e, StoreError::Misuse(_)));
+        result
+    }
+
+    fn append_now(&self, partition: &Partition, entry: &StoredEntry) -> Result<u64, StoreError> {
+        check_entry(entry)?;
+        let part = partition.to_bytes();
+        let header = &entry.header;
+        let found = self
+            .db
+            .prepare_cached(FIND)
+            .and_then(|mut find| {
+                find.query_row(params![part, header.journal.0, number(header.seq)], |row| {
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?))
+                })
+                .optional()
+            })
+            .map_err(store_error)?;
+        let body = match &entry.content {
+            Content::Present(bytes) => Some(bytes),
+            Content::Destroyed => None,
+        };
+        match found {
+            Some((position, hash)) if hash == entry.hash.0 && body.is_none() => {
+                self.run(DESTROY, params![part, position])?;
+                Ok(position.unsigned_abs())
+            }
+            Some(_) => {
+                Err(StoreError::Misuse("an entry of that journal and sequence number is there already"))
+            }
+            None => {
+                let next = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+                let position = self
+                    .db
+                    .prepare_cached(NEXT)
+                    .and_then(|mut s| s.query_row([&part], next))
+                    .map_err(store_error)?;
+                let (journal, seq) = (header.journal.0, number(header.seq));
+                let (application, hash) = (entry.application().0, entry.hash.0);
+                let bytes = header.to_bytes();
+                self.run(APPEND, params![part, position, journal, seq, application, hash, bytes, body])?;
+                Ok(position.unsigned_abs())
+            }
+        }
+    }
+
+    fn select(&self, sql: &str, values: impl Params) -> Result<Vec<(u64, StoredEntry)>, StoreError> {
+        let mut statement = self.db.prepare_cached(sql).map_err(store_error)?;
+        let mut rows = statement.query(values).map_err(store_error)?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next().map_err(store_error)? {
+            entries.push(stored(row)?);
+        }
+        Ok(entries)
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+impl Store for SqliteStore {
+    fn begin(&mut self) -> Result<(), StoreError> {
+        if self.open {
+            return Err(StoreError::Misuse("a transaction is open already"));
+        }
+        if self.db.is_readonly("main").map_err(store_error)? {
+            return Err(StoreError::Misuse("a transaction on a connection that only reads"));
+        }
+        self.run("BEGIN IMMEDIATE", [])?;
+        self.open = true;
+        self.failed = false;
+        Ok(())
+    }
+
+    fn finish(&mut self, keep: bool) -> Result<(), StoreError> {
+        if !self.open {
+            return Err(StoreError::Misuse("no transaction is open"));
+        }
+        let kept = match keep {
+            true if self.failed => Err(StoreError::Misuse("a transaction was kept after a write failed")),
+            true => self.run("COMMIT", []).map(|_| ()),
+            false => Ok(()),
+        };
+        // SQLite may have rolled back by itself; there is nothing to end then.
+        let ended = if self.db.is_autocommit() { Ok(()) } else { self.run("ROLLBACK", []).map(|_| ()) };
+        self.open = !self.db.is_autocommit();
+        kept.and(ended)
+    }
+
+    fn append(&mut self, partition: &Partition, entry: &StoredEntry) -> Result<u64, StoreError> {
+        self.write(|store| store.append_now(partition, entry))
+    }
+
+    fn entries(
+        &self,
+        partition: &Partition,
+        query: Query<'_>,
+        limit: usize,
+    ) -> Result<Vec<(u64, StoredEntry)>, StoreError> {
+        let (part, limit) = (partition.to_bytes(), count(limit));
+        match query {
+            Query::Journal(journal, after) => {
+                self.select(BY_JOURNAL, params![part, journal.0, number(after), limit])
+            }
+            Query::After(after) => self.select(BY_POSITION, params![part, number(after), limit]),
+            Query::Application(hash) => self.select(BY_APPLICATION, params![part, hash.0, limit]),
+            Query::Hash(hash) => self.select(BY_HASH, params![part, hash.0, limit]),
+        }
+    }
+
+    fn put(
+        &mut self,
+        partition: &Partition,
+        table: Table,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        self.write(|store| {
+            check_row(key, value)?;
+            let part = partition.to_bytes();
+            match value {
+                Some(value) => store.run(PUT, params![part, table as u8, key, value]),
+                None => store.run(DELETE, params![part, table as u8, key]),
+            }
+            .map(|_| ())
+        })
+    }
+
+    fn get(&self, partition: &Partition, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let values = params![partition.to_bytes(), table as u8, key];
+        let mut statement = self.db.prepare_cached(GET).map_err(store_error)?;
+        statement.query_row(values, |row| row.get(0)).optional().map_err(store_error)
+    }
+
+    fn scan(
+        &self,
+        partition: &Partition,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        let Some((lower, upper)) = key_range(prefix, after) else { return Ok(Vec::new()) };
+        let values = params![partition.to_bytes(), table as u8, lower, upper, count(limit)];
+        let mut statement = self.db.prepare_cached(SCAN).map_err(store_error)?;
+        let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?))).map_err(store_error)?;
+        rows.collect::<Result<_, _>>().map_err(store_error)
+    }
+
+    fn partitions(&self) -> Result<Vec<Partition>, StoreError> {
+        let mut statement = self.db.prepare_cached(PARTITIONS).map_err(store_error)?;
+        let mut rows = statement.query([]).map_err(store_error)?;
+        let mut partitions = Vec::new();
+        while let Some(row) = rows.next().map_err(store_error)? {
+            let bytes: Vec<u8> = row.get(0).map_err(store_error)?;
+            partitions.push(Partition::from_bytes(&bytes).ok_or_else(damaged)?);
+        }
+        Ok(partitions)
+    }
+}
+
+/// Reads an entry from position, hash, header and body.
+fn stored(row: &rusqlite::Row<'_>) -> Result<(u64, StoredEntry), StoreError> {
+    let position: i64 = row.get(0).map_err(store_error)?;
+    let hash = EntryHash(row.get(1).map_err(store_error)?);
+    let header = row.get_ref(2).map_err(store_error)?.as_blob().map_err(|_| damaged())?;
+    let header: Header = minicbor::decode(header).map_err(|_| damaged())?;
+    let body: Option<Vec<u8>> = row.get(3).map_err(store_error)?;
+    let content = body.map_or(Content::Destroyed, Content::Present);
+    Ok((position.unsigned_abs(), StoredEntry { header, hash, content }))
+}
+
+/// A position or sequence number as SQLite counts; those beyond are above all that is stored.
+fn number(value: u64) -> i64 {
+    i64::try_from(value.min(MAX_NUMBER)).unwrap_or(i64::MAX)
+}
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn damaged() -> StoreError {
+    StoreError::Broken("isi berkas tidak terbaca: periksa dengan perintah verify".into())
+}
+
+/// Sorts SQLite's errors by what the caller does next. SQLite's own words stay out where they could quote data.
+#[allow(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn store_error(error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode as Code;
+    let rusqlite::Error::SqliteFailure(failure, _) = &error else { return damaged() };
+    match failure.code {
+        Code::DiskFull => StoreError::Full,
+        Code::DatabaseBusy | Code::DatabaseLocked => StoreError::Busy,
+        Code::ReadOnly => StoreError::Misuse(
+            "a write through a connection that only reads, or to a file that may only be read",
+        ),
+        Code::ConstraintViolation => StoreError::Misuse("a write against the tables' rules"),
+        Code::NotADatabase => {
+            StoreError::Broken("berkas ini bukan penyimpanan Loket: pilih berkas lain".into())
+        }
+        Code::CannotOpen => {
+            StoreError::Broken("berkas tidak dapat dibuka: periksa folder dan hak aksesnya".into())
+        }
+        _ => StoreError::Broken(format!("SQLite {}: {failure}", failure.extended_code)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
