@@ -9,9 +9,14 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
+pub mod body;
 pub mod partition;
+pub mod receipt;
+pub mod run;
+pub mod vector;
 
-pub use partition::Partition;
+pub use body::Body;
+pub use partition::{Partition, Place};
 
 /// Version of the header's encoding.
 pub const HEADER_VERSION: u8 = 1;
@@ -145,11 +150,7 @@ pub struct Header {
 /// Bytes of a later version's header fields.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
-pub struct Extension(
-    #[n(0)]
-    #[cbor(with = "minicbor::bytes")]
-    pub Vec<u8>,
-);
+pub struct Extension(#[n(0)] #[cbor(with = "minicbor::bytes")] pub Vec<u8>);
 
 impl Header {
     /// The bytes that are hashed.

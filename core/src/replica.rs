@@ -1,0 +1,223 @@
+//! A replica: a store together with what its contents mean. Phone, office and simulator keep the same kind.
+//!
+//! Entries come in (`learn`) or are written here (`write`); each touched application is then materialised: its
+//! edits are replayed into its document, its official record folded. Everything in rows can be made again from
+//! the entries.
+
+use std::collections::BTreeMap;
+
+use crate::catalogue::{Catalogue, ServiceFile};
+use crate::identity::PublicKey;
+use crate::journal::run::Head;
+use crate::journal::vector::{MAX_JOURNALS, Vector};
+use crate::journal::{AuthorId, EntryHash, JournalId, Partition};
+use crate::region::Regions;
+use crate::store::{Query, Store, StoreError, Table};
+
+pub mod case;
+
+pub mod learn;
+pub mod library;
+pub mod list;
+pub mod view;
+pub mod rows;
+pub mod rules;
+pub mod write;
+
+use rows::{CertificateRow, JournalRow};
+
+/// Entries of one application that are read at once; more are refused by the rules long before.
+pub const MAX_HISTORY: usize = 20_000;
+/// Files of the office (services in all versions, regions, holidays) that are kept.
+pub const MAX_OFFICE_FILES: usize = 500;
+
+/// Why a replica could not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplicaError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key cannot sign.
+    #[error(transparent)]
+    Key(#[from] crate::identity::CannotSign),
+    /// What was asked for does not fit: the sentence says what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// There is no such application here.
+    #[error("permohonan tidak ditemukan: periksa nomornya, atau sinkronkan dahulu")]
+    NotFound,
+    /// A row or entry of this store cannot be read (a defect, or a damaged file).
+    #[error("data tersimpan tidak terbaca: {0}")]
+    Damaged(&'static str),
+}
+
+impl ReplicaError {
+    /// A refusal with its sentence.
+    pub fn refused(sentence: impl Into<String>) -> Self {
+        Self::Refused(sentence.into())
+    }
+}
+
+/// A store together with what its contents mean.
+pub struct Replica<S> {
+    /// The store.
+    pub store: S,
+    office: PublicKey,
+    office_author: AuthorId,
+    catalogue: Catalogue,
+    regions: Regions,
+}
+
+impl<S: Store> Replica<S> {
+    /// Opens a replica of the office with this key: the catalogue that came with the program, and what the
+    /// office has published since.
+    pub fn open(store: S, office: PublicKey) -> Result<Self, ReplicaError> {
+        let mut replica = Self {
+            store,
+            office,
+            office_author: office.author(),
+            catalogue: Catalogue::builtin(),
+            regions: Regions::wonogiri(),
+        };
+        replica.read_office_files()?;
+        Ok(replica)
+    }
+
+    /// The office's key.
+    pub fn office_key(&self) -> &PublicKey {
+        &self.office
+    }
+
+    /// The office as an author.
+    pub fn office_author(&self) -> AuthorId {
+        self.office_author
+    }
+
+    /// The catalogue.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The regions of the office's kabupaten.
+    pub fn regions(&self) -> &Regions {
+        &self.regions
+    }
+
+    /// Reads the office's published files again; another process may have added one.
+    pub fn read_office_files(&mut self) -> Result<(), ReplicaError> {
+        let rows = self.store.scan(&Partition::Office, Table::Catalogue, &[], None, MAX_OFFICE_FILES)?;
+        for (key, bytes) in rows {
+            if key.starts_with(b"layanan/")
+                && let Ok(file) = ServiceFile::parse("layanan", &bytes)
+            {
+                // The office published it after the same check; what cannot be added here is simply not offered.
+                let _ = self.catalogue.add(file);
+            }
+            if key.starts_with(b"wilayah/")
+                && let Some(regions) = std::str::from_utf8(&bytes).ok().and_then(|text| Regions::parse(text).ok())
+            {
+                self.regions = regions;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `work` in one transaction of the store.
+    pub fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, ReplicaError>,
+    ) -> Result<T, ReplicaError> {
+        self.store.begin()?;
+        match work(self) {
+            Ok(value) => {
+                self.store.finish(true)?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.store.finish(false)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// What this replica has of a partition.
+    pub fn vector(&self, partition: &Partition) -> Result<Vector, ReplicaError> {
+        let journals = self.journals(partition)?;
+        Ok(Vector(journals.iter().map(|(id, row)| (*id, row.head)).collect()))
+    }
+
+    /// The journals of a partition.
+    pub fn journals(&self, partition: &Partition) -> Result<BTreeMap<JournalId, JournalRow>, ReplicaError> {
+        let rows = self.store.scan(partition, Table::Journal, &[], None, MAX_JOURNALS)?;
+        rows.iter()
+            .map(|(key, value)| {
+                let id = JournalId::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("journal"))?;
+                Ok((id, rows::decode::<JournalRow>(value)?))
+            })
+            .collect()
+    }
+
+    /// What the partition's vector was when its last position was `number`: what a receipt of that number says.
+    pub fn vector_at(&self, partition: &Partition, number: u64) -> Result<Vector, ReplicaError> {
+        let mut vector = self.vector(partition)?;
+        let mut after = number;
+        loop {
+            let entries = self.store.entries(partition, Query::After(after), 512)?;
+            let Some((last, _)) = entries.last() else { return Ok(vector) };
+            after = *last;
+            for (_, entry) in entries {
+                let before = entry.header.seq - 1;
+                if vector.head(&entry.header.journal).seq > before {
+                    let hash = entry.header.prev.unwrap_or(Head::EMPTY.hash);
+                    vector = vector.with(&[(entry.header.journal, Head { seq: before, hash })]);
+                }
+            }
+        }
+    }
+
+    /// The last position of a partition; 0 where nothing is kept.
+    pub fn position(&self, partition: &Partition) -> Result<u64, ReplicaError> {
+        let row = self.store.get(partition, Table::Meta, b"position")?;
+        Ok(row.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))).unwrap_or(0))
+    }
+
+    /// The key of an author who may write in a partition: the office's, or a certified device's.
+    pub fn key_of(&self, partition: &Partition, author: &AuthorId) -> Result<Option<PublicKey>, ReplicaError> {
+        if *author == self.office_author {
+            return Ok(Some(self.office));
+        }
+        Ok(self.certificate(partition, author)?.map(|row| row.certificate.key))
+    }
+
+    /// A device's certificate in a partition.
+    pub fn certificate(
+        &self,
+        partition: &Partition,
+        author: &AuthorId,
+    ) -> Result<Option<CertificateRow>, ReplicaError> {
+        let row = self.store.get(partition, Table::Certificate, author.as_bytes())?;
+        row.map(|bytes| rows::decode(&bytes)).transpose()
+    }
+
+    /// Where the application of this number or id (hexadecimal) is.
+    pub fn find(&self, number_or_id: &str) -> Result<Option<(Partition, EntryHash)>, ReplicaError> {
+        let key = rows::name_key(number_or_id);
+        let row = self.store.get(&Partition::Office, Table::Number, &key)?;
+        row.map(|bytes| rows::decode(&bytes)).transpose()
+    }
+
+    /// As [`Replica::find`], or the error for people.
+    pub fn need(&self, number_or_id: &str) -> Result<(Partition, EntryHash), ReplicaError> {
+        self.find(number_or_id)?.ok_or(ReplicaError::NotFound)
+    }
+
+    /// A value of this replica's own (never synced).
+    pub fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, ReplicaError> {
+        Ok(self.store.get(&Partition::Office, Table::Meta, name.as_bytes())?)
+    }
+
+    /// Sets a value of this replica's own.
+    pub fn set_meta(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), ReplicaError> {
+        Ok(self.store.put(&Partition::Office, Table::Meta, name.as_bytes(), value)?)
+    }
+}

@@ -1,0 +1,549 @@
+//! A case: one application with everything that is known of it, and how it is materialised.
+//!
+//! The document is a pure function of the edits that count. An edit that cannot count yet waits; one that may
+//! not is held, and its descendants with it. Neither blocks anything else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::rows::{self, ApplicationRow, AttachmentRow, DocumentRow};
+use super::rules::{self, Hold, MAX_EDITS};
+use super::{MAX_HISTORY, Replica, ReplicaError};
+use crate::application::{Document, ReplayError};
+use crate::catalogue::ServiceFile;
+use crate::journal::body::{Edit, Parent, Request, Value};
+use crate::journal::{AuthorId, Body, ChangeHash, Content, EntryHash, JournalId, Partition};
+use crate::store::{Query, Store, Table};
+use crate::workflow::Decision;
+use crate::workflow::{State, state};
+
+/// Largest saved document, in bytes; a larger one is rebuilt from its entries at each reading.
+const MAX_DOCUMENT: usize = 8 << 20;
+
+/// Where an edit stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is in the document.
+    Applied,
+    /// It waits for an entry it builds on, or for its catalogue version.
+    Waiting,
+    /// It is kept and does not count.
+    Held(Hold),
+}
+
+/// An edit of a case.
+#[derive(Debug, Clone)]
+pub struct CaseEdit {
+    /// Its position in the partition here.
+    pub position: u64,
+    /// Its name.
+    pub hash: EntryHash,
+    /// Its journal.
+    pub journal: JournalId,
+    /// Its author.
+    pub author: AuthorId,
+    /// Its number in the journal.
+    pub seq: u64,
+    /// What it says; nothing where the body cannot be read.
+    pub edit: Option<Edit>,
+    /// Where it stands.
+    pub standing: Standing,
+}
+
+/// A request of a case.
+#[derive(Debug, Clone)]
+pub struct CaseRequest {
+    /// Its journal.
+    pub journal: JournalId,
+    /// Its author.
+    pub author: AuthorId,
+    /// Its number in the journal.
+    pub seq: u64,
+    /// What it asks.
+    pub request: Request,
+}
+
+/// One application with everything that is known of it.
+pub struct Case {
+    /// Its partition.
+    pub partition: Partition,
+    /// Its id: the hash of its first entry.
+    pub id: EntryHash,
+    /// The file of its service, where that version is known here.
+    pub service: Option<Arc<ServiceFile>>,
+    /// Its edits, in order of position.
+    pub edits: Vec<CaseEdit>,
+    /// Its requests, in order of position.
+    pub requests: Vec<CaseRequest>,
+    /// Its official record.
+    pub record: Vec<Decision>,
+    /// Its document.
+    pub document: Document,
+    /// The last entry of each journal about it.
+    pub tips: BTreeMap<JournalId, u64>,
+    changed: bool,
+}
+
+impl Case {
+    /// The state that its record folds to; a draft's where the service is not known here.
+    pub fn state(&self) -> Option<State> {
+        self.service.as_ref().map(|file| state(&file.service, &self.record))
+    }
+
+    /// A reserved register, as the first edit wrote it.
+    pub fn reserved(&self, register: &str) -> Option<String> {
+        let first = self.edits.iter().find(|edit| edit.hash == self.id)?.edit.as_ref()?;
+        first.ops.iter().find(|op| op.register == register)?.value.text()
+    }
+
+    /// The edit that made a change.
+    pub fn edit_of(&self, change: &ChangeHash) -> Option<&CaseEdit> {
+        self.edits.iter().find(|entry| entry.edit.as_ref().is_some_and(|edit| edit.change == *change))
+    }
+
+    /// Requests that no decision answers.
+    pub fn open_requests(&self) -> impl Iterator<Item = &CaseRequest> {
+        let answered: BTreeSet<(JournalId, u64)> =
+            self.record.iter().filter_map(|d| d.request.as_ref().map(|r| (r.journal, r.seq))).collect();
+        self.requests.iter().filter(move |request| !answered.contains(&(request.journal, request.seq)))
+    }
+
+    /// The changes that these parents of an entry name; none where one is not in the document.
+    pub fn resolve(&self, journal: &JournalId, seq: u64, parents: &[Parent]) -> Option<Vec<ChangeHash>> {
+        let edits = parents.iter().map(|parent| self.parent(journal, seq, parent));
+        edits
+            .map(|edit| edit.filter(|e| e.standing == Standing::Applied)?.edit.as_ref().map(|e| e.change))
+            .collect()
+    }
+
+    fn parent(&self, journal: &JournalId, seq: u64, parent: &Parent) -> Option<&CaseEdit> {
+        match parent {
+            Parent::First => self.edits.iter().find(|edit| edit.hash == self.id),
+            Parent::Back(distance) => {
+                let seq = seq.checked_sub(*distance)?;
+                self.edits.iter().find(|edit| edit.seq == seq && edit.journal == *journal)
+            }
+            Parent::Entry(hash) => self.edits.iter().find(|edit| edit.hash == *hash),
+        }
+    }
+
+    /// The shortest names, in an entry of `journal` numbered `seq`, of the edits that made these changes.
+    pub fn parents_for(&self, changes: &[ChangeHash], journal: &JournalId, seq: u64) -> Option<Vec<Parent>> {
+        let name = |change: &ChangeHash| {
+            let edit = self.edit_of(change)?;
+            Some(match edit {
+                edit if edit.hash == self.id => Parent::First,
+                edit if edit.journal == *journal => Parent::Back(seq.checked_sub(edit.seq)?),
+                edit => Parent::Entry(edit.hash),
+            })
+        };
+        changes.iter().map(name).collect()
+    }
+
+    /// Replays every edit that can count now; repeats until nothing more can.
+    fn advance<S: Store>(&mut self, replica: &Replica<S>) -> Result<(), ReplicaError> {
+        let Some(file) = self.service.clone() else { return Ok(()) };
+        let adopted = self.adopted(replica)?;
+        loop {
+            let mut progress = false;
+            for index in 0..self.edits.len() {
+                let Some(edit) = self.edits.get(index).filter(|e| e.standing == Standing::Waiting) else { continue };
+                let hash = edit.hash;
+                let standing = match self.judge(replica, &file, index, adopted.contains(&hash))? {
+                    Ok(parents) => self.apply(index, &parents),
+                    Err(standing) => standing,
+                };
+                if standing != Standing::Waiting {
+                    progress = true;
+                    self.changed = true;
+                    if let Some(edit) = self.edits.get_mut(index) {
+                        edit.standing = standing;
+                    }
+                }
+            }
+            if !progress {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether the edit may be replayed now, at which changes; or where it stands instead.
+    fn judge<S: Store>(
+        &self,
+        replica: &Replica<S>,
+        file: &ServiceFile,
+        index: usize,
+        adopted: bool,
+    ) -> Result<Result<Vec<ChangeHash>, Standing>, ReplicaError> {
+        let Some(entry) = self.edits.get(index) else { return Ok(Err(Standing::Waiting)) };
+        let Some(edit) = &entry.edit else { return Ok(Err(Standing::Held(Hold::Unreadable))) };
+        let mut parents = Vec::with_capacity(edit.parents.len());
+        for parent in &edit.parents {
+            match self.parent(&entry.journal, entry.seq, parent) {
+                None => return Ok(Err(Standing::Waiting)),
+                Some(parent) => match (parent.standing, &parent.edit) {
+                    (Standing::Applied, Some(edit)) => parents.push(edit.change),
+                    (Standing::Held(_), _) => return Ok(Err(Standing::Held(Hold::Ancestor))),
+                    _ => return Ok(Err(Standing::Waiting)),
+                },
+            }
+        }
+        if let Some(standing) = self.order(entry, edit) {
+            return Ok(Err(standing));
+        }
+        if !adopted && !self.permits(replica, entry)? {
+            return Ok(Err(Standing::Held(Hold::NotPermitted)));
+        }
+        Ok(match rules::check_edit(&file.service, edit, entry.hash == self.id) {
+            Ok(()) => Ok(parents),
+            Err(hold) => Err(Standing::Held(hold)),
+        })
+    }
+
+    /// Whether the author may edit here: the office, a certified device, or the creator of a need-to-know
+    /// application (whose partition has no certificate before the office knows of it).
+    fn permits<S: Store>(&self, replica: &Replica<S>, entry: &CaseEdit) -> Result<bool, ReplicaError> {
+        if entry.author == replica.office_author() {
+            return Ok(true);
+        }
+        let certificate = replica.certificate(&self.partition, &entry.author)?;
+        let created = self.edits.iter().any(|first| first.hash == self.id && first.author == entry.author);
+        let own_partition = matches!(self.partition, Partition::NeedToKnow(_)) && created;
+        Ok(match certificate {
+            None => own_partition,
+            Some(row) => rules::check_author(&row, &entry.journal, entry.seq),
+        })
+    }
+
+    /// An author's edits of one application are a line: each has the one before among its ancestors.
+    fn order(&self, entry: &CaseEdit, edit: &Edit) -> Option<Standing> {
+        let mine = self.edits.iter().filter(|e| e.journal == entry.journal && e.seq < entry.seq);
+        if mine.clone().count() >= MAX_EDITS {
+            return Some(Standing::Held(Hold::TooMany));
+        }
+        let previous = mine.max_by_key(|e| e.seq)?;
+        match previous.standing {
+            Standing::Waiting => Some(Standing::Waiting),
+            Standing::Held(_) => Some(Standing::Held(Hold::Ancestor)),
+            Standing::Applied if self.is_ancestor(previous.hash, entry, edit) => None,
+            Standing::Applied => Some(Standing::Held(Hold::Order)),
+        }
+    }
+
+    fn is_ancestor(&self, wanted: EntryHash, entry: &CaseEdit, edit: &Edit) -> bool {
+        let mut todo: Vec<&CaseEdit> =
+            edit.parents.iter().filter_map(|p| self.parent(&entry.journal, entry.seq, p)).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(at) = todo.pop() {
+            if at.hash == wanted {
+                return true;
+            }
+            if seen.insert(at.hash)
+                && let Some(edit) = &at.edit
+            {
+                todo.extend(edit.parents.iter().filter_map(|p| self.parent(&at.journal, at.seq, p)));
+            }
+        }
+        false
+    }
+
+    fn apply(&mut self, index: usize, parents: &[ChangeHash]) -> Standing {
+        let Some(entry) = self.edits.get(index) else { return Standing::Waiting };
+        let Some(edit) = &entry.edit else { return Standing::Held(Hold::Unreadable) };
+        match self.document.replay(parents, &entry.journal, edit.time, &edit.ops, Some(edit.change)) {
+            Ok(_) => Standing::Applied,
+            Err(ReplayError::Parents) => Standing::Waiting,
+            Err(_) => Standing::Held(Hold::Hash),
+        }
+    }
+
+    /// Edits that a supervisor admitted, with their ancestors.
+    fn adopted<S: Store>(&self, replica: &Replica<S>) -> Result<BTreeSet<EntryHash>, ReplicaError> {
+        let mut adopted = BTreeSet::new();
+        let mut todo = Vec::new();
+        for edit in &self.edits {
+            if replica.store.get(&self.partition, Table::Held, &rows_adopted(&edit.hash))?.is_some() {
+                todo.push(edit);
+            }
+        }
+        while let Some(at) = todo.pop() {
+            if adopted.insert(at.hash)
+                && let Some(edit) = &at.edit
+            {
+                todo.extend(edit.parents.iter().filter_map(|p| self.parent(&at.journal, at.seq, p)));
+            }
+        }
+        Ok(adopted)
+    }
+}
+
+/// Key of the row that marks an entry as adopted.
+pub fn rows_adopted(hash: &EntryHash) -> Vec<u8> {
+    [&b"adopt/"[..], &hash.0].concat()
+}
+
+impl<S: Store> Replica<S> {
+    /// Reads a case as far as it is materialised.
+    pub fn case(&self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
+        let row = self.store.get(partition, Table::Document, id.as_bytes())?;
+        self.read_case(partition, id, row.map(|bytes| rows::decode(&bytes)).transpose()?)
+    }
+
+    /// Makes a case from its entries alone, whatever the rows say.
+    pub fn case_from_entries(&self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
+        let mut case = self.read_case(partition, id, None)?;
+        case.advance(self)?;
+        Ok(case)
+    }
+
+    fn read_case(
+        &self,
+        partition: &Partition,
+        id: &EntryHash,
+        row: Option<DocumentRow>,
+    ) -> Result<Case, ReplicaError> {
+        let entries = self.store.entries(partition, Query::Application(id), MAX_HISTORY)?;
+        if entries.is_empty() {
+            return Err(ReplicaError::NotFound);
+        }
+        let document = row.as_ref().and_then(|row| load_document(row.saved.as_ref()?));
+        let applied: BTreeSet<u64> = match (&document, row) {
+            (Some(_), Some(row)) => row.applied.into_iter().collect(),
+            _ => BTreeSet::new(),
+        };
+        let mut case = Case {
+            partition: *partition,
+            id: *id,
+            service: None,
+            edits: Vec::new(),
+            requests: Vec::new(),
+            record: Vec::new(),
+            document: document.unwrap_or_default(),
+            tips: BTreeMap::new(),
+            changed: false,
+        };
+        let mut authors = BTreeMap::new();
+        for (position, entry) in entries {
+            let journal = entry.header.journal;
+            if let std::collections::btree_map::Entry::Vacant(vacant) = authors.entry(journal) {
+                let row = self.store.get(partition, Table::Journal, journal.as_bytes())?;
+                let row = row.ok_or(ReplicaError::Damaged("jurnal"))?;
+                vacant.insert(rows::decode::<rows::JournalRow>(&row)?.journal.author);
+            }
+            let author = authors.get(&journal).copied().ok_or(ReplicaError::Damaged("jurnal"))?;
+            let standing = if applied.contains(&position) { Standing::Applied } else { Standing::Waiting };
+            self.sort_in(&mut case, position, entry, author, standing);
+        }
+        let hash = case.reserved("_katalog").and_then(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok());
+        let hash: Option<[u8; 32]> = hash.and_then(|bytes| bytes.try_into().ok());
+        case.service = hash.and_then(|hash| self.catalogue().by_hash(&hash));
+        Ok(case)
+    }
+
+    fn sort_in(
+        &self,
+        case: &mut Case,
+        position: u64,
+        entry: crate::journal::StoredEntry,
+        author: AuthorId,
+        standing: Standing,
+    ) {
+        let (journal, seq, hash) = (entry.header.journal, entry.header.seq, entry.hash);
+        case.tips.insert(journal, seq);
+        let body = match &entry.content {
+            Content::Present(bytes) => Body::from_bytes(bytes).ok(),
+            Content::Destroyed => return,
+        };
+        let from_office = author == self.office_author();
+        let edit = match body {
+            Some(Body::Edit(edit)) => Some(edit),
+            Some(Body::Request(request)) => {
+                case.requests.push(CaseRequest { journal, author, seq, request });
+                return;
+            }
+            Some(Body::Decision(decision)) if from_office => {
+                case.record.push(decision);
+                return;
+            }
+            Some(_) => return,
+            None => None,
+        };
+        case.edits.push(CaseEdit { position, hash, journal, author, seq, edit, standing });
+    }
+
+    /// Brings a case up to date with its entries and writes what follows from them.
+    pub fn materialise(&mut self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
+        let mut case = self.case(partition, id)?;
+        case.advance(self)?;
+        if case.changed {
+            self.save_document(&case)?;
+            self.save_attachments(&case)?;
+            self.save_held(&case)?;
+        }
+        self.save_row(&case)?;
+        Ok(case)
+    }
+
+    /// Forgets what was materialised of a case and does it again, since what counts has changed.
+    pub fn rematerialise(&mut self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
+        self.store.put(partition, Table::Document, id.as_bytes(), None)?;
+        self.materialise(partition, id)
+    }
+
+    fn save_document(&mut self, case: &Case) -> Result<(), ReplicaError> {
+        let applied: Vec<u64> =
+            case.edits.iter().filter(|e| e.standing == Standing::Applied).map(|e| e.position).collect();
+        let saved = if applied.is_empty() { None } else { zstd::bulk::compress(&case.document.save(), 1).ok() };
+        let row = DocumentRow { applied, saved };
+        self.store.put(&case.partition, Table::Document, case.id.as_bytes(), Some(&rows::encode(&row)))?;
+        Ok(())
+    }
+
+    fn save_attachments(&mut self, case: &Case) -> Result<(), ReplicaError> {
+        for entry in case.edits.iter().filter(|e| e.standing == Standing::Applied) {
+            for op in entry.edit.iter().flat_map(|edit| &edit.ops) {
+                let Value::Attachment(hash, bytes) = op.value else { continue };
+                let mut row = self.attachment(&case.partition, &hash)?.unwrap_or_default();
+                let name = (entry.journal, entry.seq, case.id);
+                if !row.named.contains(&name) {
+                    row.bytes = bytes;
+                    row.named.push(name);
+                    self.put_attachment(&case.partition, &hash, &row)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of an attachment that entries of this partition name.
+    pub fn attachment(
+        &self,
+        partition: &Partition,
+        hash: &crate::journal::AttachmentHash,
+    ) -> Result<Option<AttachmentRow>, ReplicaError> {
+        let row = self.store.get(partition, Table::Attachment, hash.as_bytes())?;
+        row.map(|bytes| rows::decode(&bytes)).transpose()
+    }
+
+    /// Writes what is known of an attachment.
+    pub fn put_attachment(
+        &mut self,
+        partition: &Partition,
+        hash: &crate::journal::AttachmentHash,
+        row: &AttachmentRow,
+    ) -> Result<(), ReplicaError> {
+        Ok(self.store.put(partition, Table::Attachment, hash.as_bytes(), Some(&rows::encode(row)))?)
+    }
+
+    fn save_held(&mut self, case: &Case) -> Result<(), ReplicaError> {
+        for entry in &case.edits {
+            let key = [&b"held/"[..], &entry.hash.0].concat();
+            let reason = match entry.standing {
+                Standing::Held(hold) => Some(format!("{hold:?}").into_bytes()),
+                _ => None,
+            };
+            if reason.is_some() || self.store.get(&case.partition, Table::Held, &key)?.is_some() {
+                self.store.put(&case.partition, Table::Held, &key, reason.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn save_row(&mut self, case: &Case) -> Result<(), ReplicaError> {
+        let before = self.row(&case.partition, &case.id)?;
+        let mut row = self.make_row(case, before.as_ref())?;
+        if case.partition_is_listed() {
+            self.index_person(case, before.as_ref().and_then(|row| row.person), &mut row)?;
+        }
+        if before.as_ref().is_none_or(|before| before.number != row.number) {
+            let at = rows::encode(&(case.partition, case.id));
+            if !row.number.is_empty() && self.find(&row.number)?.is_none() {
+                self.store.put(&Partition::Office, Table::Number, &rows::name_key(&row.number), Some(&at))?;
+            }
+            self.store.put(&Partition::Office, Table::Number, &rows::name_key(&case.id.to_hex()), Some(&at))?;
+        }
+        if before.as_ref() != Some(&row) {
+            let bytes = rows::encode(&row);
+            self.store.put(&case.partition, Table::Application, case.id.as_bytes(), Some(&bytes))?;
+        }
+        Ok(())
+    }
+
+    fn make_row(&self, case: &Case, before: Option<&ApplicationRow>) -> Result<ApplicationRow, ReplicaError> {
+        let reserved = |name| case.reserved(name).unwrap_or_default();
+        let state = case.state();
+        let standing = |wanted: fn(&Standing) -> bool| {
+            case.edits.iter().filter(|edit| wanted(&edit.standing)).count() as u32
+        };
+        let first = case.edits.iter().find(|e| e.hash == case.id).and_then(|e| e.edit.as_ref());
+        Ok(ApplicationRow {
+            number: reserved("_nomor"),
+            service: reserved("_layanan"),
+            version: reserved("_versi"),
+            variant: case.reserved("_varian"),
+            catalogue: case.service.as_ref().map_or([0; 32], |file| file.hash),
+            place: reserved("_wilayah").parse().ok(),
+            state: state.as_ref().map_or_else(|| "DRAF".to_owned(), |state| state.code.clone()),
+            revision: state.as_ref().map_or(0, |state| state.revision),
+            decisions: case.record.len() as u32,
+            tips: case.tips.iter().map(|(journal, seq)| (*journal, *seq)).collect(),
+            open_requests: case.open_requests().count() as u32,
+            waiting: standing(|s| *s == Standing::Waiting),
+            held: standing(|s| matches!(s, Standing::Held(_))),
+            person: before.and_then(|row| row.person),
+            queue: before.and_then(|row| row.queue.clone()),
+            since: case.record.last().map(|d| d.at).or(first.map(|edit| edit.time)).unwrap_or_default(),
+            heads: case.document.heads(),
+            fin: state.is_some_and(|state| state.fin),
+        })
+    }
+
+    fn index_person(
+        &mut self,
+        case: &Case,
+        before: Option<[u8; 32]>,
+        row: &mut ApplicationRow,
+    ) -> Result<(), ReplicaError> {
+        let nik = case.document.registers().remove("nik");
+        let open = !row.fin;
+        row.person = nik.filter(|_| open).map(|nik| rows::person_key(&nik, &row.service));
+        if before != row.person {
+            let key = |person: [u8; 32]| [&person[..], case.id.as_bytes()].concat();
+            if let Some(person) = before {
+                self.store.put(&Partition::Office, Table::Person, &key(person), None)?;
+            }
+            if let Some(person) = row.person {
+                let at = rows::encode(&(case.partition, case.id));
+                self.store.put(&Partition::Office, Table::Person, &key(person), Some(&at))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An application as lists show it.
+    pub fn row(&self, partition: &Partition, id: &EntryHash) -> Result<Option<ApplicationRow>, ReplicaError> {
+        let row = self.store.get(partition, Table::Application, id.as_bytes())?;
+        row.map(|bytes| rows::decode(&bytes)).transpose()
+    }
+
+    /// Writes an application's row, after something beside its entries changed (its place in a queue).
+    pub fn put_row(
+        &mut self,
+        partition: &Partition,
+        id: &EntryHash,
+        row: &ApplicationRow,
+    ) -> Result<(), ReplicaError> {
+        Ok(self.store.put(partition, Table::Application, id.as_bytes(), Some(&rows::encode(row)))?)
+    }
+}
+
+impl Case {
+    /// Need-to-know applications stand in no index over people.
+    fn partition_is_listed(&self) -> bool {
+        !matches!(self.partition, Partition::NeedToKnow(_))
+    }
+}
+
+fn load_document(saved: &[u8]) -> Option<Document> {
+    Document::load(&zstd::bulk::decompress(saved, MAX_DOCUMENT).ok()?).ok()
+}

@@ -1,0 +1,330 @@
+//! Learning: entries that come from elsewhere, checked, kept, and what follows from them.
+
+use std::collections::BTreeSet;
+
+use super::case::rows_adopted;
+use super::rows::{self, ApplicationRow, AttachmentRow, CertificateRow, JournalRow};
+use super::rules::may_edit;
+use super::{Replica, ReplicaError};
+use crate::identity::{PublicKey, Signature};
+use crate::journal::body::{Adopt, Body, Certificate, HeldAttachments, OfficeFile, Revocation, Value};
+use crate::journal::receipt::Receipt;
+use crate::journal::run::{Head, Run, RunError};
+use crate::journal::{AuthorId, Content, EntryHash, JournalId, Partition, StoredEntry};
+use crate::store::{Query, Store, Table};
+
+/// Largest file of the office, in bytes.
+pub const MAX_OFFICE_FILE: usize = 8 << 20;
+
+/// Why a run was not taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LearnError {
+    /// Its author has no certificate in this partition.
+    #[error("perangkat tidak terdaftar di wilayah ini")]
+    UnknownAuthor,
+    /// Its chain, bounds or signature do not hold.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl LearnError {
+    /// A stable code for the wire.
+    pub fn code(&self) -> u8 {
+        match self {
+            LearnError::UnknownAuthor => 1,
+            LearnError::Run(RunError::Bounds) => 2,
+            LearnError::Run(RunError::Gap) => 3,
+            LearnError::Run(RunError::Fork) => 4,
+            LearnError::Run(RunError::Reference) => 5,
+            LearnError::Run(RunError::Signature) => 6,
+        }
+    }
+}
+
+/// What came of learning runs.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// Applications that changed.
+    pub applications: BTreeSet<(Partition, EntryHash)>,
+    /// Partitions that have new entries.
+    pub partitions: BTreeSet<Partition>,
+    /// New entries.
+    pub entries: usize,
+    /// Runs that were not taken in.
+    pub refused: Vec<(JournalId, LearnError)>,
+    /// Whether the office published files.
+    pub files: bool,
+}
+
+impl<S: Store> Replica<S> {
+    /// Takes runs in; the caller holds a transaction. A run that does not hold is left out and named; it
+    /// blocks no other.
+    pub fn learn(&mut self, runs: &[Run]) -> Result<Learned, ReplicaError> {
+        let mut learned = Learned::default();
+        for run in runs {
+            if let Err(error) = self.learn_run(run, &mut learned)? {
+                learned.refused.push((run.journal.id(), error));
+            }
+        }
+        if learned.files {
+            self.read_office_files()?;
+        }
+        for (partition, id) in learned.applications.clone() {
+            self.materialise(&partition, &id)?;
+        }
+        Ok(learned)
+    }
+
+    fn learn_run(&mut self, run: &Run, learned: &mut Learned) -> Result<Result<(), LearnError>, ReplicaError> {
+        let partition = run.journal.partition;
+        let Some(key) = self.key_of(&partition, &run.journal.author)? else {
+            return Ok(Err(LearnError::UnknownAuthor));
+        };
+        let id = run.journal.id();
+        let head = self.head(&partition, &id)?;
+        let application_of = |seq: u64| {
+            let query = Query::Journal(&id, seq.checked_sub(1)?);
+            let found = self.store.entries(&partition, query, 1).ok()?;
+            found.first().filter(|(_, e)| e.header.seq == seq).map(|(_, entry)| entry.application())
+        };
+        let entries = match run.open(head, &key, application_of) {
+            Ok(entries) => entries,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let Some(last) = entries.last() else { return Ok(Ok(())) };
+        let at = Head { seq: last.header.seq, hash: last.hash };
+        self.put_signature(&partition, &id, at.seq, &run.signature)?;
+        self.put_head(&JournalRow { journal: run.journal, head: at })?;
+        learned.partitions.insert(partition);
+        learned.entries += entries.len();
+        let from_office = run.journal.author == self.office_author();
+        for entry in &entries {
+            self.keep(&partition, entry)?;
+            self.follow(&partition, entry, from_office, learned)?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// The head of a journal here.
+    pub fn head(&self, partition: &Partition, journal: &JournalId) -> Result<Head, ReplicaError> {
+        let row = self.store.get(partition, Table::Journal, journal.as_bytes())?;
+        Ok(row.map(|bytes| rows::decode::<JournalRow>(&bytes)).transpose()?.map_or(Head::EMPTY, |row| row.head))
+    }
+
+    /// Writes a journal's head.
+    pub(super) fn put_head(&mut self, row: &JournalRow) -> Result<(), ReplicaError> {
+        let id = row.journal.id();
+        Ok(self.store.put(&row.journal.partition, Table::Journal, id.as_bytes(), Some(&rows::encode(row)))?)
+    }
+
+    /// Keeps an author's signature at an entry.
+    pub(super) fn put_signature(
+        &mut self,
+        partition: &Partition,
+        journal: &JournalId,
+        seq: u64,
+        signature: &Signature,
+    ) -> Result<(), ReplicaError> {
+        let key = rows::seq_key(journal, seq);
+        Ok(self.store.put(partition, Table::Signature, &key, Some(&signature.0))?)
+    }
+
+    /// Appends an entry and remembers the partition's position.
+    pub(super) fn keep(&mut self, partition: &Partition, entry: &StoredEntry) -> Result<u64, ReplicaError> {
+        let position = self.store.append(partition, entry)?;
+        self.store.put(partition, Table::Meta, b"position", Some(&position.to_be_bytes()))?;
+        Ok(position)
+    }
+
+    /// What follows from an entry beside its application's document.
+    pub(super) fn follow(
+        &mut self,
+        partition: &Partition,
+        entry: &StoredEntry,
+        from_office: bool,
+        learned: &mut Learned,
+    ) -> Result<(), ReplicaError> {
+        let body = match &entry.content {
+            Content::Present(bytes) => Body::from_bytes(bytes).ok(),
+            Content::Destroyed => None,
+        };
+        let of_application = entry.header.application.is_some() || matches!(body, Some(Body::Edit(_)));
+        if of_application {
+            learned.applications.insert((*partition, entry.application()));
+        }
+        let Some(body) = body.filter(|_| from_office) else { return Ok(()) };
+        match body {
+            Body::Certificate(certificate) => self.follow_certificate(partition, certificate, learned),
+            Body::Revocation(revocation) => self.follow_revocation(partition, &revocation, learned),
+            Body::Adopt(adopt) => self.follow_adopt(partition, &adopt, learned),
+            Body::HeldAttachments(held) => self.follow_held(partition, &held),
+            Body::OfficeFile(file) => self.follow_file(&file, learned),
+            Body::Edit(_) | Body::Request(_) | Body::Decision(_) | Body::Destroyed(_) | Body::OfficeKey(_) => Ok(()),
+        }
+    }
+
+    fn follow_certificate(
+        &mut self,
+        partition: &Partition,
+        certificate: Certificate,
+        learned: &mut Learned,
+    ) -> Result<(), ReplicaError> {
+        let author = certificate.key.author();
+        let row = CertificateRow { certificate, revoked: None };
+        let again = self.certificate(partition, &author)?.is_some_and(|before| before.revoked.is_some());
+        self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
+        let scope = scope_key(&author, partition);
+        self.store.put(&Partition::Office, Table::Meta, &scope, Some(&[]))?;
+        if again { self.judge_again(partition, &author, learned) } else { Ok(()) }
+    }
+
+    fn follow_revocation(
+        &mut self,
+        partition: &Partition,
+        revocation: &Revocation,
+        learned: &mut Learned,
+    ) -> Result<(), ReplicaError> {
+        let Some(mut row) = self.certificate(partition, &revocation.author)? else { return Ok(()) };
+        row.revoked = Some(revocation.last.clone());
+        let author = revocation.author;
+        self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
+        self.judge_again(partition, &author, learned)
+    }
+
+    fn follow_adopt(
+        &mut self,
+        partition: &Partition,
+        adopt: &Adopt,
+        learned: &mut Learned,
+    ) -> Result<(), ReplicaError> {
+        for hash in &adopt.entries {
+            self.store.put(partition, Table::Held, &rows_adopted(hash), Some(&[]))?;
+            let found = self.store.entries(partition, Query::Hash(hash), 1)?;
+            if let Some((_, entry)) = found.first() {
+                self.rematerialise(partition, &entry.application())?;
+                learned.applications.insert((*partition, entry.application()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Materialises afresh what an author wrote, since what counts of it has changed.
+    fn judge_again(
+        &mut self,
+        partition: &Partition,
+        author: &AuthorId,
+        learned: &mut Learned,
+    ) -> Result<(), ReplicaError> {
+        let journals: BTreeSet<JournalId> = self
+            .journals(partition)?
+            .into_iter()
+            .filter(|(_, row)| row.journal.author == *author)
+            .map(|(id, _)| id)
+            .collect();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let rows = self.store.scan(partition, Table::Application, &[], after.as_deref(), 256)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for (key, bytes) in rows {
+                let row: ApplicationRow = rows::decode(&bytes)?;
+                if row.tips.iter().any(|(journal, _)| journals.contains(journal)) {
+                    let id = EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
+                    self.rematerialise(partition, &id)?;
+                    learned.applications.insert((*partition, id));
+                }
+            }
+        }
+    }
+
+    fn follow_held(&mut self, partition: &Partition, held: &HeldAttachments) -> Result<(), ReplicaError> {
+        for (journal, first, last) in &held.spans {
+            let mut after = first.saturating_sub(1);
+            while after < *last {
+                let entries = self.store.entries(partition, Query::Journal(journal, after), 256)?;
+                let Some((_, end)) = entries.last() else { break };
+                after = end.header.seq;
+                for (_, entry) in entries.iter().filter(|(_, entry)| entry.header.seq <= *last) {
+                    self.mark_at_office(partition, entry)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn mark_at_office(&mut self, partition: &Partition, entry: &StoredEntry) -> Result<(), ReplicaError> {
+        let Content::Present(bytes) = &entry.content else { return Ok(()) };
+        let Ok(Body::Edit(edit)) = Body::from_bytes(bytes) else { return Ok(()) };
+        for op in &edit.ops {
+            let Value::Attachment(hash, bytes) = op.value else { continue };
+            let row = self.attachment(partition, &hash)?;
+            let row = AttachmentRow { bytes, at_office: true, ..row.unwrap_or_default() };
+            self.put_attachment(partition, &hash, &row)?;
+        }
+        Ok(())
+    }
+
+    fn follow_file(&mut self, file: &OfficeFile, learned: &mut Learned) -> Result<(), ReplicaError> {
+        let Ok(bytes) = zstd::bulk::decompress(&file.zstd, MAX_OFFICE_FILE) else { return Ok(()) };
+        let digest = blake3::hash(&bytes);
+        // Every version of a service stays: applications were filed under it.
+        let key = format!("{}/{}/{}", file.kind, file.name, digest.to_hex());
+        self.store.put(&Partition::Office, Table::Catalogue, key.as_bytes(), Some(&bytes))?;
+        learned.files = true;
+        Ok(())
+    }
+
+    /// Keeps a receipt, if it is the office's and newer than the one that is kept. Tells whether it was.
+    pub fn learn_receipt(&mut self, receipt: &Receipt) -> Result<bool, ReplicaError> {
+        if !receipt.verifies(self.office_key()) {
+            return Ok(false);
+        }
+        if self.receipt(&receipt.partition)?.is_some_and(|have| !receipt.is_newer_than(&have)) {
+            return Ok(false);
+        }
+        let bytes = rows::encode(&receipt.close(None));
+        self.store.put(&receipt.partition, Table::Receipt, b"newest", Some(&bytes))?;
+        Ok(true)
+    }
+
+    /// The newest receipt of a partition that is kept here.
+    pub fn receipt(&self, partition: &Partition) -> Result<Option<Receipt>, ReplicaError> {
+        let Some(bytes) = self.store.get(partition, Table::Receipt, b"newest")? else { return Ok(None) };
+        Ok(rows::decode::<crate::journal::receipt::WireReceipt>(&bytes)?.open(None))
+    }
+
+    /// The partitions in which a device has a certificate that is not revoked.
+    pub fn scope_of(&self, author: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError> {
+        let prefix = [&b"scope/"[..], author.as_bytes()].concat();
+        let rows = self.store.scan(&Partition::Office, Table::Meta, &prefix, None, MAX_SCOPE)?;
+        let mut scope = BTreeSet::new();
+        for (key, _) in rows {
+            let partition = key.get(prefix.len()..).and_then(Partition::from_bytes);
+            let partition = partition.ok_or(ReplicaError::Damaged("wilayah"))?;
+            if self.certificate(&partition, author)?.is_some_and(|row| row.revoked.is_none()) {
+                scope.insert(partition);
+            }
+        }
+        Ok(scope)
+    }
+
+    /// The key of a device that may open need-to-know applications: one that edits in some village or kecamatan.
+    pub fn editor_key(&self, author: &AuthorId) -> Result<Option<PublicKey>, ReplicaError> {
+        for partition in self.scope_of(author)? {
+            if let (Partition::Place(_), Some(row)) = (partition, self.certificate(&partition, author)?)
+                && may_edit(row.certificate.role)
+            {
+                return Ok(Some(row.certificate.key));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Partitions that one device may hold.
+pub const MAX_SCOPE: usize = 4096;
+
+fn scope_key(author: &AuthorId, partition: &Partition) -> Vec<u8> {
+    [&b"scope/"[..], author.as_bytes(), &partition.to_bytes()].concat()
+}
+

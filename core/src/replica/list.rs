@@ -1,0 +1,113 @@
+//! Lists: every application on this replica, and how far each has come.
+
+use std::collections::BTreeMap;
+
+use super::rows::{self, ApplicationRow};
+use super::{Replica, ReplicaError};
+use crate::journal::receipt::Receipt;
+use crate::journal::{AuthorId, EntryHash, JournalId, Partition};
+use crate::store::{Store, Table};
+
+/// How far the work on an application has come, as its officer sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Something of it is on this phone alone.
+    Phone,
+    /// Another phone has it too.
+    Carried,
+    /// The office durably holds all of it.
+    Office,
+    /// And has answered the last request.
+    Decided,
+}
+
+impl Mark {
+    /// The word for scripts.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Mark::Phone => "phone",
+            Mark::Carried => "carried",
+            Mark::Office => "office",
+            Mark::Decided => "decided",
+        }
+    }
+}
+
+/// An application in a list.
+pub struct Listed {
+    /// Its partition.
+    pub partition: Partition,
+    /// Its id.
+    pub id: EntryHash,
+    /// What is known of it.
+    pub row: ApplicationRow,
+    /// How far it has come.
+    pub mark: Mark,
+}
+
+impl<S: Store> Replica<S> {
+    /// Calls `each` for every application here, partition by partition.
+    pub fn for_each_application(
+        &self,
+        mut each: impl FnMut(Partition, EntryHash, ApplicationRow) -> Result<(), ReplicaError>,
+    ) -> Result<(), ReplicaError> {
+        for partition in self.store.partitions()? {
+            let mut after: Option<Vec<u8>> = None;
+            loop {
+                let rows = self.store.scan(&partition, Table::Application, &[], after.as_deref(), 256)?;
+                let Some((last, _)) = rows.last() else { break };
+                after = Some(last.clone());
+                for (key, value) in rows {
+                    let id = EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
+                    each(partition, id, rows::decode(&value)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every application on this phone with its mark.
+    pub fn list(&self, me: &AuthorId) -> Result<Vec<Listed>, ReplicaError> {
+        let mut marks: BTreeMap<Partition, Marker> = BTreeMap::new();
+        let mut all = Vec::new();
+        self.for_each_application(|partition, id, row| {
+            if let std::collections::btree_map::Entry::Vacant(vacant) = marks.entry(partition) {
+                vacant.insert(self.marker(&partition, me)?);
+            }
+            let mark = marks.get(&partition).map_or(Mark::Phone, |marker| marker.mark(&row));
+            all.push(Listed { partition, id, row, mark });
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// What tells the marks of a partition's applications on this phone.
+    pub fn marker(&self, partition: &Partition, me: &AuthorId) -> Result<Marker, ReplicaError> {
+        let own = self.journals(partition)?.into_iter().filter(|(_, row)| row.journal.author == *me);
+        Ok(Marker { own: own.map(|(id, _)| id).collect(), receipt: self.receipt(partition)? })
+    }
+}
+
+/// What tells the marks of a partition's applications on a phone.
+pub struct Marker {
+    own: Vec<JournalId>,
+    receipt: Option<Receipt>,
+}
+
+impl Marker {
+    /// How far an application has come.
+    pub fn mark(&self, row: &ApplicationRow) -> Mark {
+        let receipted = |(journal, seq): &(JournalId, u64)| {
+            self.receipt.as_ref().is_some_and(|receipt| receipt.vector.covers(journal, *seq))
+        };
+        if !row.tips.iter().filter(|(journal, _)| self.own.contains(journal)).all(receipted) {
+            Mark::Phone
+        } else if row.decisions > 0 && row.open_requests == 0 {
+            Mark::Decided
+        } else if row.tips.iter().all(receipted) {
+            Mark::Office
+        } else {
+            Mark::Carried
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Rows: what a replica derives from its entries, as it stands in the store. Each can be made again.
+
+use minicbor::{Decode, Encode};
+
+use super::ReplicaError;
+use crate::journal::body::Certificate;
+use crate::journal::run::Head;
+use crate::journal::{ChangeHash, EntryHash, Journal, JournalId, Partition};
+
+/// Encodes a row.
+pub fn encode<T: Encode<()>>(row: &T) -> Vec<u8> {
+    crate::journal::encode(row)
+}
+
+/// Reads a row.
+pub fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, ReplicaError> {
+    minicbor::decode(bytes).map_err(|_| ReplicaError::Damaged("baris"))
+}
+
+/// A journal and its head (`Table::Journal`).
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(array)]
+pub struct JournalRow {
+    /// The journal.
+    #[n(0)]
+    pub journal: Journal,
+    /// Its head here.
+    #[n(1)]
+    pub head: Head,
+}
+
+/// A device in a partition (`Table::Certificate`).
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(array)]
+pub struct CertificateRow {
+    /// The newest certificate.
+    #[n(0)]
+    pub certificate: Certificate,
+    /// Where it was revoked: last numbers that count, per journal.
+    #[n(1)]
+    pub revoked: Option<Vec<(JournalId, u64)>>,
+}
+
+impl CertificateRow {
+    /// Whether the entry of this number counts as far as the certificate goes.
+    pub fn admits(&self, journal: &JournalId, seq: u64) -> bool {
+        match &self.revoked {
+            None => true,
+            Some(last) => last.iter().any(|(named, until)| named == journal && seq <= *until),
+        }
+    }
+}
+
+/// A document (`Table::Document`): a cache of what the entries give.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(array)]
+pub struct DocumentRow {
+    /// Positions of the edits that are in it.
+    #[n(0)]
+    pub applied: Vec<u64>,
+    /// The saved document under zstd; none while no edit is in it.
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub saved: Option<Vec<u8>>,
+}
+
+/// An application in lists (`Table::Application`).
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+#[cbor(array)]
+pub struct ApplicationRow {
+    /// Registration number.
+    #[n(0)]
+    pub number: String,
+    /// Service.
+    #[n(1)]
+    pub service: String,
+    /// Version of the service's file.
+    #[n(2)]
+    pub version: String,
+    /// Variant, or nothing.
+    #[n(3)]
+    pub variant: Option<String>,
+    /// Hash of the service's file.
+    #[n(4)]
+    #[cbor(with = "minicbor::bytes")]
+    pub catalogue: [u8; 32],
+    /// Where it was filed.
+    #[n(5)]
+    pub place: Option<Partition>,
+    /// Official state.
+    #[n(6)]
+    pub state: String,
+    /// Revision that is frozen; 0 before the first submission.
+    #[n(7)]
+    pub revision: u32,
+    /// Decisions so far.
+    #[n(8)]
+    pub decisions: u32,
+    /// The last entry of each journal about it.
+    #[n(9)]
+    pub tips: Vec<(JournalId, u64)>,
+    /// Requests that are not answered.
+    #[n(10)]
+    pub open_requests: u32,
+    /// Edits that wait for a parent.
+    #[n(11)]
+    pub waiting: u32,
+    /// Edits that are held.
+    #[n(12)]
+    pub held: u32,
+    /// Key under which its person is indexed.
+    #[n(13)]
+    #[cbor(with = "minicbor::bytes")]
+    pub person: Option<[u8; 32]>,
+    /// Key of its row in the desks' queues.
+    #[n(14)]
+    #[cbor(with = "minicbor::bytes")]
+    pub queue: Option<Vec<u8>>,
+    /// Office time of the last decision, or the claimed time of the first edit.
+    #[n(15)]
+    pub since: i64,
+    /// Heads of the document.
+    #[n(16)]
+    pub heads: Vec<ChangeHash>,
+    /// Whether everything about it has ended.
+    #[n(17)]
+    pub fin: bool,
+}
+
+/// An attachment that entries of a partition name (`Table::Attachment`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(array)]
+pub struct AttachmentRow {
+    /// Size in bytes.
+    #[n(0)]
+    pub bytes: u64,
+    /// Whether this replica has all of it.
+    #[n(1)]
+    pub here: bool,
+    /// Whether the office has said that it has all of it.
+    #[n(2)]
+    pub at_office: bool,
+    /// The edits that name it: journal, number, application.
+    #[n(3)]
+    pub named: Vec<(JournalId, u64, EntryHash)>,
+}
+
+/// Key by which people name an application: its number without separators, or its id.
+pub fn name_key(number_or_id: &str) -> Vec<u8> {
+    let key: String = number_or_id.chars().filter(char::is_ascii_alphanumeric).take(80).collect();
+    key.to_ascii_uppercase().into_bytes()
+}
+
+/// Key of a journal and number: big-endian, so that rows come in order.
+pub fn seq_key(journal: &JournalId, seq: u64) -> Vec<u8> {
+    [&journal.0[..], &seq.to_be_bytes()].concat()
+}
+
+/// Reads [`seq_key`].
+pub fn parse_seq_key(key: &[u8]) -> Result<(JournalId, u64), ReplicaError> {
+    let damaged = ReplicaError::Damaged("nomor");
+    let (journal, seq) = key.split_at_checked(32).ok_or(ReplicaError::Damaged("nomor"))?;
+    let journal = JournalId::try_from(journal).map_err(|_| ReplicaError::Damaged("nomor"))?;
+    Ok((journal, u64::from_be_bytes(seq.try_into().map_err(|_| damaged)?)))
+}
+
+/// Key under which a person's applications for a service are found. Not reversible without the store.
+pub fn person_key(nik: &str, service: &str) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("loket 1 person");
+    hasher.update(nik.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(service.as_bytes());
+    *hasher.finalize().as_bytes()
+}

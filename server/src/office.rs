@@ -1,0 +1,246 @@
+//! The office: the one writer of decisions. Takes in what phones send, answers requests, keeps the desks' queues
+//! and the jobs that follow, all in one transaction of its store, and signs.
+//!
+//! No clock, no dice, no socket: the time and random bytes are passed in, so the simulator runs this very code.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use loket_core::identity::{PublicKey, Signer};
+use loket_core::journal::body::Body;
+use loket_core::journal::run::Run;
+use loket_core::journal::{AuthorId, EntryHash, JournalId, Partition};
+use loket_core::replica::case::Case;
+use loket_core::replica::learn::{LearnError, Learned};
+use loket_core::replica::write::{Author, Dice};
+use loket_core::replica::{Replica, ReplicaError, rows};
+use loket_core::store::{Store, Table};
+
+pub mod attachments;
+pub mod desk;
+pub mod jobs;
+pub mod library;
+pub mod people;
+pub mod settle;
+pub mod verify;
+
+#[cfg(test)]
+mod tests;
+
+/// The office's epoch when it is founded; a new one begins with a restored backup.
+const FIRST_EPOCH: u64 = 1;
+
+/// The office over a store.
+pub struct Office<S> {
+    /// Its replica.
+    pub replica: Replica<S>,
+    signer: Arc<dyn Signer>,
+    epoch: [u8; 8],
+    office_epoch: u64,
+    touched: BTreeSet<Partition>,
+}
+
+/// What one device sent at once.
+pub struct Delivery {
+    /// The device.
+    pub author: AuthorId,
+    /// Its runs.
+    pub runs: Vec<Run>,
+}
+
+/// What became of a delivery.
+#[derive(Debug)]
+pub enum Delivered {
+    /// It is durable, but for these journals.
+    Taken(Vec<(JournalId, LearnError)>),
+    /// It alone could not be taken; nothing of it was kept.
+    Failed(String),
+}
+
+impl<S: Store> Office<S> {
+    /// Opens the office over a store; the first time, founds it.
+    pub fn open(store: S, signer: Arc<dyn Signer>, dice: &mut Dice<'_>) -> Result<Self, ReplicaError> {
+        let mut replica = Replica::open(store, signer.public_key())?;
+        let (epoch, office_epoch) = replica.transaction(|replica| {
+            let epoch = replica.epoch(dice)?;
+            let row = replica.meta("office_epoch")?;
+            let office_epoch = match row.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))) {
+                Some(epoch) => epoch,
+                None => {
+                    replica.set_meta("office_epoch", Some(&FIRST_EPOCH.to_be_bytes()))?;
+                    FIRST_EPOCH
+                }
+            };
+            Ok((epoch, office_epoch))
+        })?;
+        Ok(Self { replica, signer, epoch, office_epoch, touched: BTreeSet::new() })
+    }
+
+    /// The office's key.
+    pub fn public_key(&self) -> PublicKey {
+        self.signer.public_key()
+    }
+
+    /// Its signer.
+    pub fn signer(&self) -> Arc<dyn Signer> {
+        Arc::clone(&self.signer)
+    }
+
+    /// Takes deliveries in as one group, durable when this returns. A group that fails is taken apart until the
+    /// delivery that fails stands alone; the others are kept. Returns what became of each, and the partitions
+    /// that have news.
+    pub fn ingest(
+        &mut self,
+        group: &[Delivery],
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<(Vec<Delivered>, BTreeSet<Partition>), ReplicaError> {
+        match self.write(|office| office.take_in(group, now, dice)) {
+            Ok((taken, partitions)) => Ok((taken.into_iter().map(Delivered::Taken).collect(), partitions)),
+            Err(ReplicaError::Store(error)) => Err(error.into()),
+            Err(error) if group.len() <= 1 => {
+                Ok((vec![Delivered::Failed(error.to_string())], BTreeSet::new()))
+            }
+            Err(_) => {
+                let (first, second) = group.split_at(group.len() / 2);
+                let (mut delivered, mut partitions) = self.ingest(first, now, dice)?;
+                let (others, more) = self.ingest(second, now, dice)?;
+                delivered.extend(others);
+                partitions.extend(more);
+                Ok((delivered, partitions))
+            }
+        }
+    }
+
+    /// Runs `work` in one transaction; what it appended is signed before it is kept. Returns the partitions that
+    /// have news besides.
+    pub fn write<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, ReplicaError>,
+    ) -> Result<(T, BTreeSet<Partition>), ReplicaError> {
+        self.touched.clear();
+        self.replica.store.begin()?;
+        let done = work(self).and_then(|value| {
+            self.seal()?;
+            Ok(value)
+        });
+        match done {
+            Ok(value) => {
+                self.replica.store.finish(true)?;
+                Ok((value, std::mem::take(&mut self.touched)))
+            }
+            Err(error) => {
+                self.replica.store.finish(false)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn seal(&mut self) -> Result<(), ReplicaError> {
+        let signer = self.signer();
+        let author = Author { signer: &*signer, epoch: self.epoch };
+        for partition in self.touched.clone() {
+            self.replica.seal(&author, partition)?;
+        }
+        Ok(())
+    }
+
+    /// Appends an entry of the office's own.
+    pub(crate) fn append(
+        &mut self,
+        partition: Partition,
+        application: Option<EntryHash>,
+        body: &Body,
+        dice: &mut Dice<'_>,
+    ) -> Result<(), ReplicaError> {
+        let signer = self.signer();
+        let author = Author { signer: &*signer, epoch: self.epoch };
+        self.replica.append(&author, partition, application, body, dice)?;
+        self.touched.insert(partition);
+        Ok(())
+    }
+
+    fn take_in(
+        &mut self,
+        group: &[Delivery],
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<Vec<Vec<(JournalId, LearnError)>>, ReplicaError> {
+        let mut answers = Vec::with_capacity(group.len());
+        let mut touched = BTreeSet::new();
+        for delivery in group {
+            self.admit(delivery, dice)?;
+            let Learned { applications, partitions, refused, .. } = self.replica.learn(&delivery.runs)?;
+            touched.extend(applications);
+            self.touched.extend(partitions);
+            answers.push(refused);
+        }
+        for (partition, id) in touched {
+            let case = self.replica.case(&partition, &id)?;
+            self.settle(case, now, dice)?;
+        }
+        Ok(answers)
+    }
+
+    /// Lets the creator of a need-to-know application into its new partition.
+    fn admit(&mut self, delivery: &Delivery, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
+        for run in &delivery.runs {
+            let (partition, author) = (run.journal.partition, run.journal.author);
+            if author != delivery.author
+                || !self.opens(&author, &partition)?
+                || self.replica.certificate(&partition, &author)?.is_some()
+            {
+                continue;
+            }
+            self.grant(&author, partition, dice)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a device may bring this partition: one of need-to-know that nobody has opened yet, from somebody
+    /// who edits in a village or kecamatan.
+    pub(crate) fn opens(&self, author: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError> {
+        Ok(matches!(partition, Partition::NeedToKnow(_))
+            && self.replica.journals(partition)?.is_empty()
+            && self.replica.editor_key(author)?.is_some())
+    }
+
+    /// Edits on behalf of a member of staff at the given heads, and returns the case.
+    pub(crate) fn edit_for(
+        &mut self,
+        case: Case,
+        ops: Vec<loket_core::journal::body::Op>,
+        staff: u32,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<Case, ReplicaError> {
+        let signer = self.signer();
+        let author = Author { signer: &*signer, epoch: self.epoch };
+        let partition = case.partition;
+        let heads = case.state().and_then(|state| state.frozen).map(|frozen| frozen.heads);
+        let heads = heads.unwrap_or_else(|| case.document.heads());
+        let case = self.replica.edit_at(&author, case, &heads, ops, Some(staff), now, dice)?;
+        self.touched.insert(partition);
+        Ok(case)
+    }
+
+    /// A row of the office's own.
+    pub(crate) fn local<T: for<'b> minicbor::Decode<'b, ()>>(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<T>, ReplicaError> {
+        let row = self.replica.store.get(&Partition::Office, table, key)?;
+        row.map(|bytes| rows::decode(&bytes)).transpose()
+    }
+
+    /// Writes a row of the office's own.
+    pub(crate) fn put_local<T: minicbor::Encode<()>>(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        row: &T,
+    ) -> Result<(), ReplicaError> {
+        Ok(self.replica.store.put(&Partition::Office, table, key, Some(&rows::encode(row)))?)
+    }
+}

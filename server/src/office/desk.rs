@@ -1,0 +1,175 @@
+//! The desks: what waits where, and official acts of the staff.
+
+use loket_core::catalogue::{ActKind, Role};
+use loket_core::journal::body::Op;
+use loket_core::journal::{EntryHash, Partition};
+use loket_core::refusal::Refusal;
+use loket_core::replica::case::Case;
+use loket_core::replica::rows::ApplicationRow;
+use loket_core::replica::write::{Dice, text};
+use loket_core::replica::{ReplicaError, rows};
+use loket_core::store::{Store, Table};
+use loket_core::value;
+use loket_core::workflow::{Actor, Decision, Event, Who, Wish};
+
+use super::Office;
+use super::people::StaffRow;
+
+/// Applications that a queue shows at once.
+pub const MAX_QUEUE: usize = 10_000;
+/// Parameters of an act that correct fields of the file: `isian.FIELD`.
+const CORRECTION: &str = "isian.";
+
+/// An act of a member of staff.
+pub struct DeskAct {
+    /// The act.
+    pub act: String,
+    /// Who.
+    pub staff: u32,
+    /// Why.
+    pub reason: Option<String>,
+    /// What the act has to be told; `tanda.REQUIREMENT` marks, `isian.FIELD` corrects.
+    pub params: Vec<(String, String)>,
+}
+
+/// Why an act was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// The rules refuse it.
+    #[error("{sentence}", sentence = .0.sentence())]
+    Refused(Refusal),
+    /// Something else.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+}
+
+/// Something that waits at a desk.
+pub struct Waiting {
+    /// The application.
+    pub row: ApplicationRow,
+    /// Office time since when it waits.
+    pub since: i64,
+}
+
+impl<S: Store> Office<S> {
+    /// Does an official act; the caller holds a transaction ([`Office::write`]). A refused act leaves no trace.
+    pub fn act(
+        &mut self,
+        partition: &Partition,
+        id: &EntryHash,
+        act: DeskAct,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<(Case, Decision), ActError> {
+        let case = self.replica.materialise(partition, id)?;
+        let staff = self.staff(act.staff)?;
+        let (case, params) = self.correct(case, &act, now, dice)?;
+        let service = case.service.clone();
+        let kind = service.as_ref().and_then(|file| file.service.act(&act.act)).map(|act| act.kind());
+        let freezes = kind == Some(ActKind::Ajukan) || params.len() != act.params.len();
+        let freeze = if freezes { Some(self.freeze(&case, case.document.heads(), now)?) } else { None };
+        let wish = Wish {
+            act: act.act,
+            actor: Actor { who: Who::Staff(staff.id), role: staff.role },
+            place_ok: staff.covers(&place_of(&case)),
+            request: None,
+            claimed_at: None,
+            reason: act.reason,
+            marks: Vec::new(),
+            params,
+            fact: false,
+        };
+        let decision = self.decide_on(&case, &wish, freeze.as_ref(), now)?;
+        let decision = decision.ok_or(ActError::Refused(Refusal::SudahDijawab))?;
+        if let Event::Refused(refusal) = &decision.kind {
+            return Err(ActError::Refused(refusal.clone()));
+        }
+        let case = self.record(case, decision.clone(), dice)?;
+        let case = self.settle(case, now, dice)?;
+        Ok((case, decision))
+    }
+
+    /// Corrections that come with an act become an edit of the office on the frozen version.
+    fn correct(
+        &mut self,
+        case: Case,
+        act: &DeskAct,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<(Case, Vec<(String, String)>), ActError> {
+        let (corrections, params): (Vec<_>, Vec<_>) =
+            act.params.iter().cloned().partition(|(key, _)| key.starts_with(CORRECTION));
+        let Some(file) = case.service.clone().filter(|_| !corrections.is_empty()) else {
+            return Ok((case, act.params.clone()));
+        };
+        let mut ops: Vec<Op> = Vec::new();
+        for (key, given) in &corrections {
+            let name = key.trim_start_matches(CORRECTION);
+            let field = file.service.field(name).ok_or_else(|| Refusal::IsianTidakSah(key.clone()));
+            let field = field.map_err(ActError::Refused)?;
+            let canonical = value::parse(field.kind, &field.options, field.many, given)
+                .map_err(|_| ActError::Refused(Refusal::IsianTidakSah(key.clone())))?;
+            ops.push(text(name, &canonical));
+        }
+        let case = self.edit_for(case, ops, act.staff, now, dice)?;
+        Ok((case, params))
+    }
+
+    /// Brings what follows from a case's record up to date: its place in the queues, its jobs.
+    pub(super) fn follow_up(&mut self, case: &Case, _now: i64) -> Result<(), ReplicaError> {
+        self.write_jobs(case)?;
+        let Some(mut row) = self.replica.row(&case.partition, &case.id)? else { return Ok(()) };
+        let wanted = self.queue_key(case);
+        if row.queue != wanted {
+            if let Some(old) = &row.queue {
+                self.replica.store.put(&Partition::Office, Table::Queue, old, None)?;
+            }
+            if let Some(new) = &wanted {
+                self.put_local(Table::Queue, new, &(case.partition, case.id))?;
+            }
+            row.queue = wanted;
+            self.replica.put_row(&case.partition, &case.id, &row)?;
+        }
+        Ok(())
+    }
+
+    /// Desk, since, application: where the case waits. A returned file keeps the age it had.
+    fn queue_key(&self, case: &Case) -> Option<Vec<u8>> {
+        let file = case.service.as_ref()?;
+        let state = case.state().filter(|state| !state.fin && state.revision > 0)?;
+        let desk = file.service.state(&state.code)?.desk?;
+        let since = state.passed.first().map_or(0, |(_, at)| *at);
+        Some([&[desk_byte(desk)][..], &since.to_be_bytes(), case.id.as_bytes()].concat())
+    }
+
+    /// What waits at a desk, oldest first.
+    pub fn queue(&self, desk: Role) -> Result<Vec<Waiting>, ReplicaError> {
+        let rows =
+            self.replica.store.scan(&Partition::Office, Table::Queue, &[desk_byte(desk)], None, MAX_QUEUE)?;
+        let mut waiting = Vec::with_capacity(rows.len());
+        for (key, at) in rows {
+            let (partition, id): (Partition, EntryHash) = rows::decode(&at)?;
+            let since = key.get(1..9).and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
+            if let Some(row) = self.replica.row(&partition, &id)? {
+                waiting.push(Waiting { row, since: since.unwrap_or_default() });
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// A member of staff.
+    pub fn staff(&self, id: u32) -> Result<StaffRow, ReplicaError> {
+        self.local(Table::Staff, &id.to_be_bytes())?.ok_or_else(|| {
+            ReplicaError::refused("petugas tidak dikenal: lihat `loket staff list`, atau tambahkan dengan `loket staff add`")
+        })
+    }
+}
+
+/// Where a case was filed.
+pub fn place_of(case: &Case) -> Partition {
+    case.reserved("_wilayah").and_then(|place| place.parse().ok()).unwrap_or(case.partition)
+}
+
+fn desk_byte(desk: Role) -> u8 {
+    Role::ALL.iter().position(|role| *role == desk).map_or(u8::MAX, |index| index as u8)
+}

@@ -1,0 +1,147 @@
+//! What a session reads of the office: partitions by certificate, receipts made and signed when asked for.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use loket_core::identity::{PublicKey, Signature, Signer};
+use loket_core::journal::receipt::{MAX_HELD, Receipt};
+use loket_core::journal::run::Run;
+use loket_core::journal::vector::Vector;
+use loket_core::journal::{AuthorId, EntryHash, JournalId, Partition};
+use loket_core::replica::{Replica, ReplicaError};
+use loket_core::store::{Store, Table};
+use loket_core::sync::Library;
+
+use super::Office;
+
+/// Receipts that are kept signed.
+const MAX_CACHED: usize = 10_000;
+
+/// Receipts as last signed: while nothing new is to be said, the same one is given.
+#[derive(Clone, Default)]
+pub struct Receipts(Arc<Mutex<HashMap<Partition, Arc<Receipt>>>>);
+
+/// The office as sessions read it, over any replica of its store.
+pub struct OfficeLibrary<'a, S> {
+    /// The replica.
+    pub replica: &'a Replica<S>,
+    /// The office's key.
+    pub signer: &'a dyn Signer,
+    /// The office's epoch.
+    pub epoch: u64,
+    /// Signed receipts.
+    pub receipts: &'a Receipts,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+impl<S: Store> Office<S> {
+    /// The office as sessions read it.
+    pub fn library<'a>(&'a self, receipts: &'a Receipts, now: i64) -> OfficeLibrary<'a, S> {
+        OfficeLibrary { replica: &self.replica, signer: &*self.signer, epoch: self.office_epoch, receipts, now }
+    }
+
+    /// The office's epoch: a new one begins with a restored backup.
+    pub fn office_epoch(&self) -> u64 {
+        self.office_epoch
+    }
+}
+
+impl<S: Store> OfficeLibrary<'_, S> {
+    fn held(&self, partition: &Partition) -> Result<Vec<EntryHash>, ReplicaError> {
+        let rows = self.replica.store.scan(partition, Table::Held, b"held/", None, MAX_HELD)?;
+        Ok(rows.iter().filter_map(|(key, _)| EntryHash::try_from(key.get(5..)?).ok()).collect())
+    }
+
+    fn make(&self, partition: &Partition) -> Result<Receipt, ReplicaError> {
+        // The number is read before the vector: should an entry arrive in between, the receipt says more than
+        // its number, never less.
+        let number = self.replica.position(partition)?;
+        let mut receipt = Receipt {
+            partition: *partition,
+            epoch: self.epoch,
+            number,
+            time: self.now,
+            vector: self.replica.vector_at(partition, number)?,
+            backup: Vector::default(),
+            held: self.held(partition)?,
+            signature: Signature([0; 64]),
+        };
+        receipt.signature = self.signer.sign(&receipt.signed_bytes())?;
+        Ok(receipt)
+    }
+}
+
+impl<S: Store> Library for OfficeLibrary<'_, S> {
+    fn key(&self, author: &AuthorId) -> Result<Option<PublicKey>, ReplicaError> {
+        for partition in self.replica.scope_of(author)? {
+            if let Some(row) = self.replica.certificate(&partition, author)? {
+                return Ok((row.certificate.not_after > self.now).then_some(row.certificate.key));
+            }
+        }
+        Ok(None)
+    }
+
+    fn scope(&self, peer: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError> {
+        let mut scope = self.replica.scope_of(peer)?;
+        scope.insert(Partition::Office);
+        Ok(scope)
+    }
+
+    fn admits(&self, peer: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError> {
+        Ok(matches!(partition, Partition::NeedToKnow(_))
+            && self.replica.journals(partition)?.is_empty()
+            && self.replica.editor_key(peer)?.is_some())
+    }
+
+    fn vector(&self, partition: &Partition) -> Result<Vector, ReplicaError> {
+        self.replica.vector(partition)
+    }
+
+    fn receipted(&self, partition: &Partition, epoch: u64, number: u64) -> Result<Option<Vector>, ReplicaError> {
+        if epoch != self.epoch || number > self.replica.position(partition)? {
+            return Ok(None);
+        }
+        self.replica.vector_at(partition, number).map(Some)
+    }
+
+    fn receipt(&self, partition: &Partition) -> Result<Option<Receipt>, ReplicaError> {
+        let number = self.replica.position(partition)?;
+        {
+            let cached = self.receipts.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(receipt) = cached.get(partition).filter(|receipt| receipt.number == number) {
+                return Ok(Some(Receipt::clone(receipt)));
+            }
+        }
+        let receipt = self.make(partition)?;
+        let mut cached = self.receipts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.len() >= MAX_CACHED {
+            cached.clear();
+        }
+        cached.insert(*partition, Arc::new(receipt.clone()));
+        Ok(Some(receipt))
+    }
+
+    fn run(
+        &self,
+        partition: &Partition,
+        journal: &JournalId,
+        after: u64,
+        bytes: usize,
+    ) -> Result<Option<Run>, ReplicaError> {
+        self.replica.run(partition, journal, after, bytes)
+    }
+
+    fn hash_at(
+        &self,
+        partition: &Partition,
+        journal: &JournalId,
+        seq: u64,
+    ) -> Result<Option<EntryHash>, ReplicaError> {
+        self.replica.hash_at(partition, journal, seq)
+    }
+
+    fn goes_first(&self, partition: &Partition, journal: &JournalId) -> Result<bool, ReplicaError> {
+        self.replica.is_office_journal(partition, journal)
+    }
+}

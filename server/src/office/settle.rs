@@ -1,0 +1,219 @@
+//! Settling: what the office does about an application after something of it has changed. Requests are answered,
+//! each exactly once; a file whose scans have arrived enters its queue; jobs and queues follow.
+
+use std::collections::BTreeSet;
+
+use loket_core::catalogue::ActKind;
+use loket_core::checks::{self, What};
+use loket_core::journal::body::{Body, frozen_digest};
+use loket_core::journal::{AttachmentHash, ChangeHash, JournalId, Partition};
+use loket_core::refusal::Refusal;
+use loket_core::replica::ReplicaError;
+use loket_core::replica::case::{Case, CaseRequest};
+use loket_core::replica::view::conflict_names;
+use loket_core::replica::write::{Dice, attachments};
+use loket_core::store::{Store, Table};
+use loket_core::workflow::{
+    Actor, Decision, Frozen, RequestRef, Submission, View, Who, Wish, answer, complete, state,
+};
+use loket_core::catalogue::Role;
+
+use super::Office;
+
+/// The version that an act would freeze, and what the rules say of it.
+pub(crate) struct Freeze {
+    pub(crate) frozen: Frozen,
+    missing: Vec<(String, String)>,
+    conflicts: usize,
+    complete: bool,
+}
+
+impl<S: Store> Office<S> {
+    /// Answers a case's open requests and brings everything that follows from its record up to date.
+    pub(crate) fn settle(&mut self, mut case: Case, now: i64, dice: &mut Dice<'_>) -> Result<Case, ReplicaError> {
+        let open: Vec<CaseRequest> = case.open_requests().cloned().collect();
+        for request in open {
+            case = self.answer_request(case, &request, now, dice)?;
+        }
+        case = self.complete_attachments(case, now, dice)?;
+        self.follow_up(&case, now)?;
+        Ok(case)
+    }
+
+    fn answer_request(
+        &mut self,
+        case: Case,
+        request: &CaseRequest,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<Case, ReplicaError> {
+        let Some(file) = case.service.clone() else { return Ok(case) };
+        let certificate = self.replica.certificate(&case.partition, &request.author)?;
+        let admitted = certificate.as_ref().is_some_and(|row| row.admits(&request.journal, request.seq));
+        let role = certificate.as_ref().map_or(Role::PetugasLapangan, |row| row.certificate.role);
+        let kind = file.service.act(&request.request.act).map(|act| act.kind());
+        let freeze = match kind {
+            Some(ActKind::Ajukan) => match self.frozen_of(&case, request, now)? {
+                Asked::Waits => return self.wait(case, request),
+                Asked::Differs => None,
+                Asked::Frozen(freeze) => Some(freeze),
+            },
+            _ => None,
+        };
+        let wish = Wish {
+            act: request.request.act.clone(),
+            actor: Actor { who: Who::Device(request.author), role },
+            place_ok: admitted,
+            request: Some(RequestRef { journal: request.journal, seq: request.seq }),
+            claimed_at: Some(request.request.time),
+            reason: request.request.reason.clone(),
+            marks: Vec::new(),
+            params: request.request.params.clone(),
+            fact: matches!(kind, Some(ActKind::Cetak | ActKind::Kirim | ActKind::Terima | ActKind::Serah)),
+        };
+        let decision = self.decide_on(&case, &wish, freeze.as_ref(), now)?;
+        self.drop_pending(&case.partition, &request.journal, request.seq)?;
+        match decision {
+            Some(decision) => self.record(case, decision, dice),
+            None => Ok(case),
+        }
+    }
+
+    /// What the rules answer; nothing where the request was answered before.
+    pub(crate) fn decide_on(
+        &self,
+        case: &Case,
+        wish: &Wish,
+        freeze: Option<&Freeze>,
+        now: i64,
+    ) -> Result<Option<Decision>, ReplicaError> {
+        let Some(file) = &case.service else {
+            return Err(ReplicaError::refused(Refusal::LayananTidakDikenal.sentence()));
+        };
+        let at = state(&file.service, &case.record);
+        let surrender = self.surrender_applies(case, &at.frozen, now)?;
+        let submission = freeze.map(|freeze| Submission {
+            frozen: &freeze.frozen,
+            newer: is_newer(case, at.frozen.as_ref(), &freeze.frozen),
+            missing: &freeze.missing,
+            open_conflicts: freeze.conflicts,
+            parents_known: true,
+            attachments_complete: freeze.complete,
+        });
+        let view = View {
+            service: &file.service,
+            record: &case.record,
+            state: &at,
+            submission,
+            surrender_applies: surrender,
+        };
+        Ok(answer(&view, wish, now))
+    }
+
+    /// Appends a decision to the record and materialises the case.
+    pub(crate) fn record(
+        &mut self,
+        case: Case,
+        decision: Decision,
+        dice: &mut Dice<'_>,
+    ) -> Result<Case, ReplicaError> {
+        self.append(case.partition, Some(case.id), &Body::Decision(decision), dice)?;
+        self.replica.materialise(&case.partition, &case.id)
+    }
+
+    /// The version that a submission names, as far as it has arrived.
+    fn frozen_of(&self, case: &Case, asked: &CaseRequest, now: i64) -> Result<Asked, ReplicaError> {
+        let heads = case.resolve(&asked.journal, asked.seq, &asked.request.parents);
+        let Some(mut heads) = heads.filter(|heads| !heads.is_empty()) else { return Ok(Asked::Waits) };
+        heads.sort_unstable();
+        let freeze = self.freeze(case, heads, now)?;
+        let digest = frozen_digest(&freeze.frozen.heads, &freeze.frozen.attachments);
+        Ok(if asked.request.frozen == Some(digest) { Asked::Frozen(freeze) } else { Asked::Differs })
+    }
+
+    /// A version at these heads, and what the rules say of it.
+    pub(crate) fn freeze(&self, case: &Case, heads: Vec<ChangeHash>, now: i64) -> Result<Freeze, ReplicaError> {
+        let damaged = |_| ReplicaError::Damaged("versi yang diajukan");
+        let document = case.document.at(&heads).map_err(damaged)?;
+        let registers = document.registers();
+        let conflicts: BTreeSet<String> = document.conflicts().into_iter().map(|c| c.register).collect();
+        let all = self.replica.missing_of(case, &registers, &conflicts, now)?;
+        // Conflicts are counted apart; scans on their way keep nothing from being submitted.
+        let missing = all
+            .iter()
+            .filter(|missing| !matches!(missing.what, What::Conflict | What::Attachment))
+            .map(|missing| (missing.what.as_str().to_owned(), missing.id.clone()))
+            .collect();
+        let open = all.iter().filter(|missing| missing.what == What::Conflict).count();
+        let attachments = attachments(&registers);
+        let complete = self.all_here(&case.partition, &attachments)?;
+        Ok(Freeze { frozen: Frozen { heads, attachments }, missing, conflicts: open, complete })
+    }
+
+    fn all_here(&self, partition: &Partition, attachments: &[AttachmentHash]) -> Result<bool, ReplicaError> {
+        for hash in attachments {
+            if !self.replica.attachment(partition, hash)?.is_some_and(|row| row.here) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn surrender_applies(&self, case: &Case, frozen: &Option<Frozen>, now: i64) -> Result<bool, ReplicaError> {
+        let registers = match frozen {
+            Some(frozen) => case.document.registers_at(&frozen.heads).unwrap_or_default(),
+            None => case.document.registers(),
+        };
+        self.replica.with_form(case, &registers, &conflict_names(case), now, checks::surrender_applies)
+    }
+
+    /// A submission whose parents have not all arrived waits; a row names the journal that asked.
+    fn wait(&mut self, case: Case, request: &CaseRequest) -> Result<Case, ReplicaError> {
+        let key = loket_core::replica::rows::seq_key(&request.journal, request.seq);
+        self.replica.store.put(&case.partition, Table::Pending, &key, Some(case.id.as_bytes()))?;
+        Ok(case)
+    }
+
+    fn drop_pending(&mut self, partition: &Partition, journal: &JournalId, seq: u64) -> Result<(), ReplicaError> {
+        let key = loket_core::replica::rows::seq_key(journal, seq);
+        Ok(self.replica.store.put(partition, Table::Pending, &key, None)?)
+    }
+
+    /// Lets a frozen version whose attachments are all here into its queue.
+    fn complete_attachments(&mut self, case: Case, now: i64, dice: &mut Dice<'_>) -> Result<Case, ReplicaError> {
+        let Some(file) = case.service.clone() else { return Ok(case) };
+        let at = state(&file.service, &case.record);
+        let Some(frozen) = at.frozen.as_ref().filter(|_| !at.complete && !at.fin) else { return Ok(case) };
+        if !self.all_here(&case.partition, &frozen.attachments)? {
+            return Ok(case);
+        }
+        let view = View {
+            service: &file.service,
+            record: &case.record,
+            state: &at,
+            submission: None,
+            surrender_applies: false,
+        };
+        let office = Actor { who: Who::Office, role: Role::Admin };
+        match complete(&view, office, now) {
+            Some(decision) => self.record(case, decision, dice),
+            None => Ok(case),
+        }
+    }
+}
+
+/// What a submission names.
+enum Asked {
+    /// Something that has not arrived.
+    Waits,
+    /// Something else than its digest says.
+    Differs,
+    /// This version.
+    Frozen(Freeze),
+}
+
+/// Whether a version holds any change that the one frozen before does not.
+fn is_newer(case: &Case, before: Option<&Frozen>, frozen: &Frozen) -> bool {
+    let Some(before) = before.and_then(|before| case.document.at(&before.heads).ok()) else { return true };
+    frozen.heads.iter().any(|head| !before.contains(head))
+}

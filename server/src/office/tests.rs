@@ -1,0 +1,271 @@
+//! Phones and the office face to face, without a network: what a session costs and what comes of it.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use loket_core::catalogue::Role;
+use loket_core::identity::{SeededKey, Signer};
+use loket_core::journal::body::{Op, Value};
+use loket_core::journal::{AttachmentHash, Partition};
+use loket_core::replica::Replica;
+use loket_core::replica::write::{Asked, Author, Opening, text};
+use loket_core::store::memory::MemoryStore;
+use loket_core::sync::session::{Output, Session};
+
+use super::library::Receipts;
+use super::{Delivery, Office};
+
+const NOW: i64 = 1_795_400_000;
+
+fn dice(seed: u64) -> impl FnMut(&mut [u8]) {
+    let mut count = seed << 32;
+    move |bytes| {
+        count += 1;
+        let mut reader = blake3::Hasher::new().update(&count.to_be_bytes()).finalize_xof();
+        reader.fill(bytes);
+    }
+}
+
+struct Phone {
+    replica: Replica<MemoryStore>,
+    key: SeededKey,
+    epoch: [u8; 8],
+}
+
+struct World {
+    office: Office<MemoryStore>,
+    receipts: Receipts,
+    dice: Box<dyn FnMut(&mut [u8])>,
+}
+
+#[derive(Default, Debug)]
+struct Cost {
+    up: usize,
+    down: usize,
+}
+
+impl World {
+    fn new() -> World {
+        let mut dice = dice(1);
+        let office = Office::open(MemoryStore::default(), Arc::new(SeededKey::new(0)), &mut dice).unwrap();
+        World { office, receipts: Receipts::default(), dice: Box::new(dice) }
+    }
+
+    fn phone(&mut self, seed: u64, role: Role, codes: &[&str]) -> Phone {
+        let key = SeededKey::new(seed);
+        let codes: Vec<String> = codes.iter().map(|code| (*code).to_owned()).collect();
+        let partitions = self.office.expand(&codes).unwrap();
+        let public = key.public_key();
+        let dice = &mut *self.dice;
+        self.office.write(|office| office.certify(public, role, &partitions, "Petugas", NOW, dice)).unwrap();
+        let mut replica = Replica::open(MemoryStore::default(), self.office.public_key()).unwrap();
+        let epoch = replica.transaction(|replica| replica.epoch(&mut dice_of(seed))).unwrap();
+        Phone { replica, key, epoch }
+    }
+
+    fn sync(&mut self, phone: &mut Phone) -> Cost {
+        let mut cost = Cost::default();
+        let (mut caller, hello) = Session::call(phone.key.author(), [1; 16]);
+        let mut answerer = Session::answer(self.office.public_key().author(), [2; 16]);
+        let (mut up, mut down) = (VecDeque::from([hello]), VecDeque::new());
+        let signer = self.office.signer();
+        while !up.is_empty() || !down.is_empty() {
+            while let Some(frame) = up.pop_front() {
+                cost.up += frame.len();
+                let library = self.office.library(&self.receipts, NOW);
+                let mut todo = VecDeque::from(answerer.receive(&frame, &library, &*signer).unwrap());
+                while let Some(output) = todo.pop_front() {
+                    match output {
+                        Output::Send(frame) => down.push_back(frame),
+                        Output::Learn { batch, runs } => {
+                            let group = [Delivery { author: phone.key.author(), runs }];
+                            let (delivered, _) = self.office.ingest(&group, NOW, &mut *self.dice).unwrap();
+                            let super::Delivered::Taken(refused) = &delivered[0] else { panic!("{delivered:?}") };
+                            assert!(refused.is_empty(), "{refused:?}");
+                            let library = self.office.library(&self.receipts, NOW);
+                            todo.extend(answerer.taken(batch, refused, &library).unwrap());
+                        }
+                        Output::Receipt(_) | Output::Taken { .. } => {}
+                    }
+                }
+            }
+            while let Some(frame) = down.pop_front() {
+                cost.down += frame.len();
+                let mut todo = VecDeque::from(caller.receive(&frame, &phone.replica, &phone.key).unwrap());
+                while let Some(output) = todo.pop_front() {
+                    match output {
+                        Output::Send(frame) => up.push_back(frame),
+                        Output::Learn { batch, runs } => {
+                            let learned = phone.replica.transaction(|replica| replica.learn(&runs)).unwrap();
+                            assert!(learned.refused.is_empty(), "{:?}", learned.refused);
+                            todo.extend(caller.taken(batch, &learned.refused, &phone.replica).unwrap());
+                        }
+                        Output::Receipt(receipt) => {
+                            phone.replica.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
+                        }
+                        Output::Taken { refused } => assert!(refused.is_empty(), "{refused:?}"),
+                    }
+                }
+            }
+        }
+        assert!(caller.is_settled());
+        cost
+    }
+}
+
+fn dice_of(seed: u64) -> impl FnMut(&mut [u8]) {
+    dice(seed + 1000)
+}
+
+fn people(n: usize) -> Vec<Op> {
+    let mut dice = dice(n as u64 + 77);
+    let mut draw = |most: usize| {
+        let mut bytes = [0; 4];
+        dice(&mut bytes);
+        u32::from_be_bytes(bytes) as usize % most
+    };
+    let first = ["Sri", "Budi", "Wahyu", "Siti", "Joko", "Rini", "Agus", "Dewi", "Slamet", "Endang", "Tri", "Yanto"];
+    let last = ["Lestari", "Santoso", "Nugroho", "Rahayu", "Wibowo", "Handayani", "Setiawan", "Purwanti", "Utomo"];
+    let jobs = ["petani", "pedagang", "guru", "buruh harian lepas", "wiraswasta", "karyawan swasta"];
+    let villages = ["Sidoharjo", "Ngadirojo", "Selogiri", "Wuryantoro", "Eromoko", "Pracimantoro", "Giritontro"];
+    let mut digits = |count: usize| (0..count).map(|_| char::from(b'0' + draw(10) as u8)).collect::<String>();
+    let (serial, kk, phone, dad, mum) = (digits(4), digits(4), digits(8), digits(4), digits(4));
+    let (old, kitab) = (digits(2), digits(8));
+    let mut pick = |from: &[&str]| from[draw(from.len())].to_owned();
+    let name = format!("{} {} {}", pick(&first), pick(&first), pick(&last));
+    let (day, month, year) = (1 + draw(28), 1 + draw(12), 60 + draw(39));
+    let nik = format!("331208{day:02}{month:02}{year}{serial}");
+    let mut pick = |from: &[&str]| from[draw(from.len())].to_owned();
+    let mut ops = vec![
+        text("nik", &nik),
+        text("nama", &name),
+        text("nomor_kk", &format!("331208{day:02}{month:02}05{kk}")),
+        text("tempat_lahir", &pick(&villages)),
+        text("tanggal_lahir", &format!("19{year}-{month:02}-{day:02}")),
+        text("jenis_kelamin", "laki-laki"),
+        text("agama", "islam"),
+        text("status_perkawinan", "kawin"),
+        text("pekerjaan", &pick(&jobs)),
+        text("kewarganegaraan", "WNI"),
+        text("nama_ibu", &format!("{} {}", pick(&first), pick(&last))),
+        text("nik_ibu", &format!("331208{day:02}0145{mum}")),
+        text("nama_ayah", &format!("{} {}", pick(&first), pick(&last))),
+        text("nik_ayah", &format!("331208{day:02}0240{dad}")),
+        text("alamat", &format!("Dusun {} No. {}", pick(&villages), 1 + draw(99))),
+        text("rt", &format!("{:03}", 1 + draw(12))),
+        text("rw", &format!("{:03}", 1 + draw(9))),
+        text("desa", "33.12.08.2002"),
+        text("kecamatan", "33.12.08"),
+        text("kabupaten", "33.12"),
+        text("provinsi", "33"),
+        text("kode_pos", "57682"),
+        text("telepon", &format!("+62812{phone}")),
+        text("setuju_sms", "ya"),
+        text("perubahan", "alamat"),
+        text("semula_alamat", &format!("Dusun {} No. {}", pick(&villages), old)),
+        text("menjadi_alamat", &format!("Dusun {} No. {}", pick(&villages), 1 + draw(99))),
+        text("dasar_alamat", &format!("KK {kitab}")),
+        text("pelapor", "pemohon_sendiri"),
+    ];
+    for (at, requirement) in ["kartu_keluarga", "ktp_lama", "akta_kelahiran"].iter().enumerate() {
+        let hash = AttachmentHash(blake3::derive_key("test scan", format!("{n}/{at}").as_bytes()));
+        ops.push(Op { register: format!("lampiran/{requirement}/1"), value: Value::Attachment(hash, 390_000 + n as u64) });
+    }
+    ops
+}
+
+impl Phone {
+    fn author(&self) -> Author<'_> {
+        Author { signer: &self.key, epoch: self.epoch }
+    }
+}
+
+fn open_many(phone: &mut Phone, count: usize) {
+    let Phone { replica, key, epoch } = phone;
+    let file = replica.catalogue().get("ktp-el-perubahan", "2026.1").unwrap();
+    let author = Author { signer: key, epoch: *epoch };
+    let place: Partition = "33.12.08.2002".parse().unwrap();
+    replica
+        .transaction(|replica| {
+            for n in 0..count {
+                let number = format!("3312082002-26-7K3Q-{n:04}-X");
+                let opening = Opening { file: &file, variant: None, place, number: &number, from: None };
+                let case = replica.open_application(&author, &opening, people(n), NOW, &mut dice_of(n as u64))?;
+                assert_eq!(case.document.registers()["nama"], case.document.registers()["nama"]);
+            }
+            replica.seal(&author, place)
+        })
+        .unwrap();
+}
+
+#[test]
+fn sessions_cost_what_they_promise() {
+    let mut world = World::new();
+    let mut first = world.phone(1, Role::OperatorDesa, &["33.12.08.2002"]);
+    world.sync(&mut first);
+    let json: usize = people(3).iter().map(|op| op.register.len() + op.value.text().unwrap().len() + 6).sum();
+    open_many(&mut first, 1000);
+    let push = world.sync(&mut first);
+    let idle = world.sync(&mut first);
+    let mut second = world.phone(2, Role::OperatorDesa, &["33.12.08.2002"]);
+    let whole = world.sync(&mut second);
+    world.sync(&mut first);
+
+    let place: Partition = "33.12.08.2002".parse().unwrap();
+    let list = first.replica.list(&first.key.author()).unwrap();
+    assert_eq!(list.len(), 1000);
+    let epoch = first.epoch;
+    let author = Author { signer: &first.key, epoch };
+    let ids: Vec<_> = list.iter().take(10).map(|listed| listed.id).collect();
+    first
+        .replica
+        .transaction(|replica| {
+            for (n, id) in ids.iter().enumerate() {
+                let case = replica.case(&place, id)?;
+                let fields =
+                    vec![text("alamat", &format!("Jalan Baru {n}")), text("rt", "009"), text("pekerjaan", "nelayan")];
+                replica.edit(&author, case, fields, NOW, &mut dice_of(90_000 + n as u64))?;
+            }
+            replica.seal(&author, place)
+        })
+        .unwrap();
+    let ten = world.sync(&mut first);
+    println!("json {json}, idle {idle:?}, ten {ten:?}, push {push:?}, first {whole:?}");
+    assert!(idle.up + idle.down <= 600, "{idle:?}");
+    assert!(ten.up + ten.down <= 2600, "{ten:?}");
+    assert!(push.up + push.down <= 400_000, "{push:?}");
+    assert!(whole.up + whole.down <= 450_000, "{whole:?}");
+    let second_heads = second.replica.row(&place, &ids[0]).unwrap().unwrap().heads;
+    assert_eq!(second_heads.len(), 1);
+    assert!(super::verify::verify(&world.office.replica).unwrap().faults.is_empty());
+}
+
+#[test]
+fn a_request_is_answered_once_and_both_phones_hear_of_it() {
+    let mut world = World::new();
+    let mut first = world.phone(1, Role::OperatorDesa, &["33.12.08.2002"]);
+    let mut second = world.phone(2, Role::OperatorDesa, &["33.12.08.2002"]);
+    world.sync(&mut first);
+    open_many(&mut first, 1);
+    let listed = first.replica.list(&first.key.author()).unwrap().remove(0);
+    let case = first.replica.case(&listed.partition, &listed.id).unwrap();
+    let author = Author { signer: &first.key, epoch: first.epoch };
+    first
+        .replica
+        .transaction(|replica| {
+            let wish = Asked { act: "tarik".into(), freezes: false, reason: None, params: vec![] };
+            replica.request(&author, &case, wish, NOW, &mut dice_of(5))?;
+            replica.seal(&author, listed.partition)
+        })
+        .unwrap();
+    world.sync(&mut first);
+    world.sync(&mut second);
+    for phone in [&first, &second] {
+        let case = phone.replica.case(&listed.partition, &listed.id).unwrap();
+        assert_eq!(case.record.len(), 1);
+        assert_eq!(case.open_requests().count(), 0);
+        assert!(phone.author().epoch == phone.epoch);
+    }
+}
