@@ -130,43 +130,44 @@ fn people(n: usize) -> Vec<Op> {
     let last = ["Lestari", "Santoso", "Nugroho", "Rahayu", "Wibowo", "Handayani", "Setiawan", "Purwanti", "Utomo"];
     let jobs = ["petani", "pedagang", "guru", "buruh harian lepas", "wiraswasta", "karyawan swasta"];
     let villages = ["Sidoharjo", "Ngadirojo", "Selogiri", "Wuryantoro", "Eromoko", "Pracimantoro", "Giritontro"];
-    let mut digits = |count: usize| (0..count).map(|_| char::from(b'0' + draw(10) as u8)).collect::<String>();
-    let (serial, kk, phone, dad, mum) = (digits(4), digits(4), digits(8), digits(4), digits(4));
-    let (old, kitab) = (digits(2), digits(8));
-    let mut pick = |from: &[&str]| from[draw(from.len())].to_owned();
-    let name = format!("{} {} {}", pick(&first), pick(&first), pick(&last));
     let (day, month, year) = (1 + draw(28), 1 + draw(12), 60 + draw(39));
-    let nik = format!("331208{day:02}{month:02}{year}{serial}");
+    let mut number = |digits: usize| (0..digits).map(|_| char::from(b'0' + draw(10) as u8)).collect::<String>();
+    let nik = format!("331208{day:02}{month:02}{year}{}", number(4));
+    let kk = format!("331208{day:02}{month:02}05{}", number(4));
+    let (mother, father) = (format!("331208{day:02}0145{}", number(4)), format!("331208{day:02}0240{}", number(4)));
+    let (phone, paper) = (format!("+62812{}", number(8)), format!("KK {}", number(8)));
     let mut pick = |from: &[&str]| from[draw(from.len())].to_owned();
+    let mut house = |count: &str| format!("Dusun {} No. {count}", pick(&villages));
+    let (address, before, after) = (house(&nik[12..14]), house(&nik[13..15]), house(&nik[14..]));
     let mut ops = vec![
         text("nik", &nik),
-        text("nama", &name),
-        text("nomor_kk", &format!("331208{day:02}{month:02}05{kk}")),
+        text("nama", &format!("{} {} {}", pick(&first), pick(&first), pick(&last))),
+        text("nomor_kk", &kk),
         text("tempat_lahir", &pick(&villages)),
         text("tanggal_lahir", &format!("19{year}-{month:02}-{day:02}")),
         text("jenis_kelamin", "laki-laki"),
-        text("agama", "islam"),
-        text("status_perkawinan", "kawin"),
+        text("agama", &pick(&["islam", "islam", "kristen", "katolik"])),
+        text("status_perkawinan", &pick(&["kawin", "belum_kawin"])),
         text("pekerjaan", &pick(&jobs)),
         text("kewarganegaraan", "WNI"),
         text("nama_ibu", &format!("{} {}", pick(&first), pick(&last))),
-        text("nik_ibu", &format!("331208{day:02}0145{mum}")),
+        text("nik_ibu", &mother),
         text("nama_ayah", &format!("{} {}", pick(&first), pick(&last))),
-        text("nik_ayah", &format!("331208{day:02}0240{dad}")),
-        text("alamat", &format!("Dusun {} No. {}", pick(&villages), 1 + draw(99))),
-        text("rt", &format!("{:03}", 1 + draw(12))),
-        text("rw", &format!("{:03}", 1 + draw(9))),
+        text("nik_ayah", &father),
+        text("alamat", &address),
+        text("rt", &pick(&["001", "002", "003", "004", "005", "006"])),
+        text("rw", &pick(&["001", "002", "003", "004"])),
         text("desa", "33.12.08.2002"),
         text("kecamatan", "33.12.08"),
         text("kabupaten", "33.12"),
         text("provinsi", "33"),
         text("kode_pos", "57682"),
-        text("telepon", &format!("+62812{phone}")),
+        text("telepon", &phone),
         text("setuju_sms", "ya"),
         text("perubahan", "alamat"),
-        text("semula_alamat", &format!("Dusun {} No. {}", pick(&villages), old)),
-        text("menjadi_alamat", &format!("Dusun {} No. {}", pick(&villages), 1 + draw(99))),
-        text("dasar_alamat", &format!("KK {kitab}")),
+        text("semula_alamat", &before),
+        text("menjadi_alamat", &after),
+        text("dasar_alamat", &paper),
         text("pelapor", "pemohon_sendiri"),
     ];
     for (at, requirement) in ["kartu_keluarga", "ktp_lama", "akta_kelahiran"].iter().enumerate() {
