@@ -257,8 +257,8 @@ impl Check<'_> {
         }
         let cure = match (known.is_empty(), syntax::nearest(id, &known)) {
             (true, _) => format!("Berkas ini belum mempunyai {what}; tambahkan atau hapus baris ini"),
-            (_, Some(near)) => format!("Apakah yang dimaksud \"{near}\"? Yang ada: {}", known.join(", ")),
-            _ => format!("Yang ada: {}", known.join(", ")),
+            (_, Some(near)) => format!("Apakah yang dimaksud \"{near}\"? Yang ada: {}", some_of(&known)),
+            _ => format!("Yang ada: {}", some_of(&known)),
         };
         self.error(place, format!("{} \"{id}\" tidak ada", capital(what)), cure);
         false
@@ -329,6 +329,16 @@ impl Check<'_> {
                 );
             }
         }
+    }
+}
+
+/// The first of a long list, in words.
+fn some_of(known: &[&str]) -> String {
+    const SHOWN: usize = 12;
+    let shown = known.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    match known.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{shown}, dan {more} lagi"),
+        _ => shown,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 
+use super::line::VARIANT;
 use super::model::{Age, Condition, Service};
 
 /// Reads a field's register by id: its one value, or none where it is empty or open to conflict.
@@ -27,11 +28,17 @@ impl Condition {
 
     /// The condition in Indonesian words, with the labels of the service's fields and choices.
     pub fn words(&self, service: &Service) -> String {
-        let label = |id: &str| service.field(id).map_or_else(|| id.to_owned(), |field| field.label.clone());
+        let label = |id: &str| match service.field(id) {
+            Some(field) => field.label.clone(),
+            None if id == VARIANT => "Varian".to_owned(),
+            None => id.to_owned(),
+        };
         let value = |id: &str, value: &str| {
-            let field = service.field(id);
-            let choice = field.and_then(|field| field.options.iter().find(|choice| choice.id == value));
-            choice.map_or_else(|| value.to_owned(), |choice| choice.label.clone())
+            let choice =
+                service.field(id).and_then(|field| field.options.iter().find(|choice| choice.id == value));
+            let variant = service.variants.iter().find(|variant| id == VARIANT && variant.id == value);
+            let words = choice.map(|choice| &choice.label).or(variant.map(|variant| &variant.title));
+            words.map_or_else(|| value.to_owned(), String::clone)
         };
         let list = |parts: &[Condition], between: &str| {
             let words: Vec<String> = parts.iter().map(|part| part.inner_words(service)).collect();

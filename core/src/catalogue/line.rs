@@ -22,6 +22,9 @@ pub const CANCELLED: &str = "DIBATALKAN";
 /// The final state of an application that the applicant withdrew.
 pub const WITHDRAWN: &str = "DIBATALKAN_PEMOHON";
 
+/// The register that holds an application's variant; conditions may ask it like a field.
+pub const VARIANT: &str = "_varian";
+
 /// Whether nothing can follow this state.
 pub fn is_final(state: &str) -> bool {
     matches!(state, COLLECTED | CANCELLED | WITHDRAWN)

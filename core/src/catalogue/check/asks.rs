@@ -1,6 +1,7 @@
 //! What a service asks for: fields, groups, requirements, and the conditions under which it does.
 
 use super::{Check, MAX_DEPTH, MAX_LABEL, MAX_PARTS, MAX_SENTENCE};
+use crate::catalogue::line::VARIANT;
 use crate::catalogue::model::{Age, Capture, Condition, Field, FieldValue, Kind, Obligation, Warning};
 
 /// The greatest age that a condition may name, in years.
@@ -221,6 +222,11 @@ impl Check<'_> {
 
     fn value(&mut self, place: &str, want: &FieldValue, many: bool) {
         let service = self.service;
+        if want.field == VARIANT {
+            let ids = service.variants.iter().map(|variant| variant.id.as_str());
+            self.refers(place, "varian", &want.value, ids);
+            return;
+        }
         let ids = service.fields.iter().map(|field| field.id.as_str());
         if !self.refers(place, "isian", &want.field, ids) {
             return;
