@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use crate::catalogue::line::VARIANT;
 use crate::catalogue::{Capture, Condition, Field, Group, Kind, Obligation, Requirement, Service};
 use crate::journal::AttachmentHash;
 use crate::region::Regions;
@@ -17,8 +18,6 @@ mod warnings;
 
 pub use warnings::{WarningState, warnings};
 
-/// Register of the variant; conditions may ask for it like for a field.
-pub const VARIANT: &str = "_varian";
 /// Registers below this name attachments: `lampiran/<requirement>/<n>`.
 pub const ATTACHMENTS: &str = "lampiran/";
 /// Registers below this say why a requirement is not asked: `abaikan/<requirement>`.

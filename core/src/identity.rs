@@ -13,7 +13,11 @@ use crate::journal::AuthorId;
 /// A public key: the uncompressed point, 65 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
-pub struct PublicKey(#[n(0)] #[cbor(with = "minicbor::bytes")] pub [u8; 65]);
+pub struct PublicKey(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub [u8; 65],
+);
 
 impl PublicKey {
     /// The author's name.
@@ -32,7 +36,11 @@ impl PublicKey {
 /// A signature: r and s, 64 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
-pub struct Signature(#[n(0)] #[cbor(with = "minicbor::bytes")] pub [u8; 64]);
+pub struct Signature(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub [u8; 64],
+);
 
 /// The keystore could not sign (locked, removed, worn out).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +101,10 @@ pub struct SeededKey(p256::ecdsa::SigningKey);
 #[cfg(any(test, feature = "testing"))]
 impl SeededKey {
     /// The key of this seed.
-    #[allow(clippy::expect_used, reason = "a test's key; one seed in 2^32 is no scalar and would fail loudly")]
+    #[allow(
+        clippy::expect_used,
+        reason = "a test's key; one seed in 2^32 is no scalar and would fail loudly"
+    )]
     pub fn new(seed: u64) -> Self {
         let scalar = blake3::derive_key("loket 1 test key", &seed.to_be_bytes());
         Self(p256::ecdsa::SigningKey::from_slice(&scalar).expect("a scalar of the curve"))

@@ -150,7 +150,11 @@ pub struct Header {
 /// Bytes of a later version's header fields.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
-pub struct Extension(#[n(0)] #[cbor(with = "minicbor::bytes")] pub Vec<u8>);
+pub struct Extension(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub Vec<u8>,
+);
 
 impl Header {
     /// The bytes that are hashed.

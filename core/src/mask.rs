@@ -3,9 +3,9 @@
 /// Words of a name that are shown; further ones are left out.
 pub const MAX_WORDS: usize = 3;
 /// Most stars for a word, so that a long name's length is not told and the SMS stays short.
-pub const MAX_STARS: usize = 6;
+pub const MAX_STARS: usize = 5;
 
-/// The name with all but each word's first letter as stars: `S*** W******`. Only ASCII comes out, so it never
+/// The name with all but each word's first letter as stars: `S*** W*****`. Only ASCII comes out, so it never
 /// turns an SMS into UCS-2; a first letter beyond ASCII becomes a star too.
 pub fn name(name: &str) -> String {
     let masked: Vec<String> = name.split_whitespace().take(MAX_WORDS).map(word).collect();
@@ -29,9 +29,9 @@ mod tests {
     #[test]
     fn names_are_masked() {
         let table = [
-            ("Siti Wulandari", "S*** W******"),
-            ("siti  wulandari", "S*** W******"),
-            ("Suparno", "S******"),
+            ("Siti Wulandari", "S*** W*****"),
+            ("siti  wulandari", "S*** W*****"),
+            ("Suparno", "S*****"),
             ("M Ali", "M* A**"),
             ("Élan Putra", "**** P****"),
             ("Raden Ajeng Dewi Lestari", "R**** A**** D***"),

@@ -19,9 +19,9 @@ pub mod case;
 pub mod learn;
 pub mod library;
 pub mod list;
-pub mod view;
 pub mod rows;
 pub mod rules;
+pub mod view;
 pub mod write;
 
 use rows::{CertificateRow, JournalRow};
@@ -114,7 +114,8 @@ impl<S: Store> Replica<S> {
                 let _ = self.catalogue.add(file);
             }
             if key.starts_with(b"wilayah/")
-                && let Some(regions) = std::str::from_utf8(&bytes).ok().and_then(|text| Regions::parse(text).ok())
+                && let Some(regions) =
+                    std::str::from_utf8(&bytes).ok().and_then(|text| Regions::parse(text).ok())
             {
                 self.regions = regions;
             }
@@ -182,7 +183,11 @@ impl<S: Store> Replica<S> {
     }
 
     /// The key of an author who may write in a partition: the office's, or a certified device's.
-    pub fn key_of(&self, partition: &Partition, author: &AuthorId) -> Result<Option<PublicKey>, ReplicaError> {
+    pub fn key_of(
+        &self,
+        partition: &Partition,
+        author: &AuthorId,
+    ) -> Result<Option<PublicKey>, ReplicaError> {
         if *author == self.office_author {
             return Ok(Some(self.office));
         }

@@ -25,7 +25,12 @@ pub trait Library {
     /// What is here of a partition.
     fn vector(&self, partition: &Partition) -> Result<Vector, ReplicaError>;
     /// The vector of the receipt of this office epoch and number; none where that is not known here.
-    fn receipted(&self, partition: &Partition, epoch: u64, number: u64) -> Result<Option<Vector>, ReplicaError>;
+    fn receipted(
+        &self,
+        partition: &Partition,
+        epoch: u64,
+        number: u64,
+    ) -> Result<Option<Vector>, ReplicaError>;
     /// The newest receipt; the office makes it now.
     fn receipt(&self, partition: &Partition) -> Result<Option<Receipt>, ReplicaError>;
     /// Entries of a journal after this number, cut where its author signed: at most `bytes` of bodies unless one

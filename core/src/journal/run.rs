@@ -8,8 +8,8 @@ use minicbor::data::Type;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use super::{
-    Content, EntryHash, Extension, HEADER_VERSION, Header, Journal, JournalId, MAX_BODY, MAX_EXTENSION, StoredEntry,
-    body_hash,
+    Content, EntryHash, Extension, HEADER_VERSION, Header, Journal, JournalId, MAX_BODY, MAX_EXTENSION,
+    StoredEntry, body_hash,
 };
 use crate::identity::{PublicKey, Signature};
 

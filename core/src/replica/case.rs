@@ -147,7 +147,9 @@ impl Case {
         loop {
             let mut progress = false;
             for index in 0..self.edits.len() {
-                let Some(edit) = self.edits.get(index).filter(|e| e.standing == Standing::Waiting) else { continue };
+                let Some(edit) = self.edits.get(index).filter(|e| e.standing == Standing::Waiting) else {
+                    continue;
+                };
                 let hash = edit.hash;
                 let standing = match self.judge(replica, &file, index, adopted.contains(&hash))? {
                     Ok(parents) => self.apply(index, &parents),
@@ -334,7 +336,8 @@ impl<S: Store> Replica<S> {
             let standing = if applied.contains(&position) { Standing::Applied } else { Standing::Waiting };
             self.sort_in(&mut case, position, entry, author, standing);
         }
-        let hash = case.reserved("_katalog").and_then(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok());
+        let hash =
+            case.reserved("_katalog").and_then(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok());
         let hash: Option<[u8; 32]> = hash.and_then(|bytes| bytes.try_into().ok());
         case.service = hash.and_then(|hash| self.catalogue().by_hash(&hash));
         Ok(case)
@@ -393,7 +396,8 @@ impl<S: Store> Replica<S> {
     fn save_document(&mut self, case: &Case) -> Result<(), ReplicaError> {
         let applied: Vec<u64> =
             case.edits.iter().filter(|e| e.standing == Standing::Applied).map(|e| e.position).collect();
-        let saved = if applied.is_empty() { None } else { zstd::bulk::compress(&case.document.save(), 1).ok() };
+        let saved =
+            if applied.is_empty() { None } else { zstd::bulk::compress(&case.document.save(), 1).ok() };
         let row = DocumentRow { applied, saved };
         self.store.put(&case.partition, Table::Document, case.id.as_bytes(), Some(&rows::encode(&row)))?;
         Ok(())
@@ -460,7 +464,12 @@ impl<S: Store> Replica<S> {
             if !row.number.is_empty() && self.find(&row.number)?.is_none() {
                 self.store.put(&Partition::Office, Table::Number, &rows::name_key(&row.number), Some(&at))?;
             }
-            self.store.put(&Partition::Office, Table::Number, &rows::name_key(&case.id.to_hex()), Some(&at))?;
+            self.store.put(
+                &Partition::Office,
+                Table::Number,
+                &rows::name_key(&case.id.to_hex()),
+                Some(&at),
+            )?;
         }
         if before.as_ref() != Some(&row) {
             let bytes = rows::encode(&row);

@@ -75,7 +75,11 @@ impl<S: Store> Replica<S> {
         Ok(learned)
     }
 
-    fn learn_run(&mut self, run: &Run, learned: &mut Learned) -> Result<Result<(), LearnError>, ReplicaError> {
+    fn learn_run(
+        &mut self,
+        run: &Run,
+        learned: &mut Learned,
+    ) -> Result<Result<(), LearnError>, ReplicaError> {
         let partition = run.journal.partition;
         let Some(key) = self.key_of(&partition, &run.journal.author)? else {
             return Ok(Err(LearnError::UnknownAuthor));
@@ -108,7 +112,10 @@ impl<S: Store> Replica<S> {
     /// The head of a journal here.
     pub fn head(&self, partition: &Partition, journal: &JournalId) -> Result<Head, ReplicaError> {
         let row = self.store.get(partition, Table::Journal, journal.as_bytes())?;
-        Ok(row.map(|bytes| rows::decode::<JournalRow>(&bytes)).transpose()?.map_or(Head::EMPTY, |row| row.head))
+        Ok(row
+            .map(|bytes| rows::decode::<JournalRow>(&bytes))
+            .transpose()?
+            .map_or(Head::EMPTY, |row| row.head))
     }
 
     /// Writes a journal's head.
@@ -159,7 +166,11 @@ impl<S: Store> Replica<S> {
             Body::Adopt(adopt) => self.follow_adopt(partition, &adopt, learned),
             Body::HeldAttachments(held) => self.follow_held(partition, &held),
             Body::OfficeFile(file) => self.follow_file(&file, learned),
-            Body::Edit(_) | Body::Request(_) | Body::Decision(_) | Body::Destroyed(_) | Body::OfficeKey(_) => Ok(()),
+            Body::Edit(_)
+            | Body::Request(_)
+            | Body::Decision(_)
+            | Body::Destroyed(_)
+            | Body::OfficeKey(_) => Ok(()),
         }
     }
 
@@ -229,7 +240,8 @@ impl<S: Store> Replica<S> {
             for (key, bytes) in rows {
                 let row: ApplicationRow = rows::decode(&bytes)?;
                 if row.tips.iter().any(|(journal, _)| journals.contains(journal)) {
-                    let id = EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
+                    let id =
+                        EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
                     self.rematerialise(partition, &id)?;
                     learned.applications.insert((*partition, id));
                 }
@@ -327,4 +339,3 @@ pub const MAX_SCOPE: usize = 4096;
 fn scope_key(author: &AuthorId, partition: &Partition) -> Vec<u8> {
     [&b"scope/"[..], author.as_bytes(), &partition.to_bytes()].concat()
 }
-

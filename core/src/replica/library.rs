@@ -21,7 +21,9 @@ impl<S: Store> Replica<S> {
         after: u64,
         bytes: usize,
     ) -> Result<Option<Run>, ReplicaError> {
-        let Some(row) = self.store.get(partition, Table::Journal, journal.as_bytes())? else { return Ok(None) };
+        let Some(row) = self.store.get(partition, Table::Journal, journal.as_bytes())? else {
+            return Ok(None);
+        };
         let row: JournalRow = rows::decode(&row)?;
         let signed = self.signatures(partition, journal, after)?;
         let Some((&first_signed, _)) = signed.first_key_value() else { return Ok(None) };
@@ -116,7 +118,11 @@ impl<S: Store> Replica<S> {
     }
 
     /// Whether a journal is the office's.
-    pub fn is_office_journal(&self, partition: &Partition, journal: &JournalId) -> Result<bool, ReplicaError> {
+    pub fn is_office_journal(
+        &self,
+        partition: &Partition,
+        journal: &JournalId,
+    ) -> Result<bool, ReplicaError> {
         let row = self.store.get(partition, Table::Journal, journal.as_bytes())?;
         let row: Option<JournalRow> = row.map(|bytes| rows::decode(&bytes)).transpose()?;
         Ok(row.is_some_and(|row| row.journal.author == self.office_author()))
@@ -141,7 +147,12 @@ impl<S: Store> Library for Replica<S> {
         Replica::vector(self, partition)
     }
 
-    fn receipted(&self, partition: &Partition, epoch: u64, number: u64) -> Result<Option<Vector>, ReplicaError> {
+    fn receipted(
+        &self,
+        partition: &Partition,
+        epoch: u64,
+        number: u64,
+    ) -> Result<Option<Vector>, ReplicaError> {
         let receipt = Replica::receipt(self, partition)?;
         Ok(receipt.filter(|r| (r.epoch, r.number) == (epoch, number)).map(|receipt| receipt.vector))
     }

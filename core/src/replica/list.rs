@@ -58,7 +58,8 @@ impl<S: Store> Replica<S> {
                 let Some((last, _)) = rows.last() else { break };
                 after = Some(last.clone());
                 for (key, value) in rows {
-                    let id = EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
+                    let id =
+                        EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
                     each(partition, id, rows::decode(&value)?)?;
                 }
             }

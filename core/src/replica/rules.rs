@@ -86,9 +86,8 @@ fn check_field(service: &Service, op: &Op) -> bool {
     match &op.value {
         Value::Clear => true,
         Value::Attachment(..) => false,
-        Value::Text(text) => {
-            value::parse(field.kind, &field.options, field.many, text).is_ok_and(|canonical| canonical == *text)
-        }
+        Value::Text(text) => value::parse(field.kind, &field.options, field.many, text)
+            .is_ok_and(|canonical| canonical == *text),
     }
 }
 

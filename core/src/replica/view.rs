@@ -14,8 +14,8 @@ use crate::journal::{AttachmentHash, AuthorId, ChangeHash};
 use crate::store::{Store, Table};
 use crate::time::{jakarta, today};
 use crate::workflow::{Available, available_all};
-use crate::workflow::{Due, notifications};
 use crate::workflow::{Decision, Event, Who};
+use crate::workflow::{Due, notifications};
 
 /// Applications that are named as possible duplicates at most.
 const MAX_DUPLICATES: usize = 20;
@@ -53,7 +53,11 @@ impl<S: Store> Replica<S> {
         if let Some(fingerprint) = duplicate_fingerprint(&twins)
             && registers.get(&format!("periksa/{DUPLICATE}")) != Some(&fingerprint)
         {
-            missing.push(Missing { what: What::Warning, id: DUPLICATE.into(), sentence: duplicate_sentence(&twins) });
+            missing.push(Missing {
+                what: What::Warning,
+                id: DUPLICATE.into(),
+                sentence: duplicate_sentence(&twins),
+            });
         }
         Ok(missing)
     }
@@ -102,8 +106,13 @@ impl<S: Store> Replica<S> {
         let Some(person) = self.row(&case.partition, &case.id)?.and_then(|row| row.person) else {
             return Ok(Vec::new());
         };
-        let rows =
-            self.store.scan(&crate::journal::Partition::Office, Table::Person, &person, None, MAX_DUPLICATES)?;
+        let rows = self.store.scan(
+            &crate::journal::Partition::Office,
+            Table::Person,
+            &person,
+            None,
+            MAX_DUPLICATES,
+        )?;
         let mut numbers = Vec::new();
         for (_, at) in rows {
             let (partition, id) = rows::decode(&at)?;
@@ -129,9 +138,10 @@ impl<S: Store> Replica<S> {
         }
         let device = author.to_hex();
         let device = device.get(..8).unwrap_or_default();
-        Ok(certificate.map_or_else(|| format!("perangkat {device}"), |row| {
-            format!("{} ({device})", row.certificate.officer)
-        }))
+        Ok(certificate.map_or_else(
+            || format!("perangkat {device}"),
+            |row| format!("{} ({device})", row.certificate.officer),
+        ))
     }
 
     /// Open conflicts, each with its values, who wrote them and when (by their clock).
@@ -235,7 +245,8 @@ impl<S: Store> Replica<S> {
         let mut all = Vec::new();
         for (name, value) in registers {
             let requirement = name.strip_prefix("lampiran/").and_then(|rest| rest.split('/').next());
-            let (Some(requirement), Some((hash, bytes))) = (requirement, Held::parse_attachment(value)) else {
+            let (Some(requirement), Some((hash, bytes))) = (requirement, Held::parse_attachment(value))
+            else {
                 continue;
             };
             let row = self.attachment(&case.partition, &hash)?.unwrap_or_default();
@@ -252,7 +263,12 @@ impl<S: Store> Replica<S> {
     }
 
     /// A line of the official record.
-    fn decision(&self, case: &Case, decision: &Decision, around: &Surroundings<'_>) -> Result<Value, ReplicaError> {
+    fn decision(
+        &self,
+        case: &Case,
+        decision: &Decision,
+        around: &Surroundings<'_>,
+    ) -> Result<Value, ReplicaError> {
         let by = match &decision.actor.who {
             Who::Device(author) => self.author_name(case, author)?,
             Who::Staff(id) => (around.staff)(*id).unwrap_or_else(|| format!("staf {id}")),
@@ -315,7 +331,8 @@ fn notices(case: &Case) -> Vec<Value> {
     }
     for due in notifications(&file.service, &case.record) {
         let decision = case.record.get(due.decision_index);
-        let reason = decision.and_then(|d| d.reason.clone()).or_else(|| due.sebab.clone()).unwrap_or_default();
+        let reason =
+            decision.and_then(|d| d.reason.clone()).or_else(|| due.sebab.clone()).unwrap_or_default();
         let marks = decision.map(|d| d.marks.iter().cloned().collect::<BTreeMap<_, _>>()).unwrap_or_default();
         all.push(json!({ "id": due.id, "text": reason, "marks": marks, "at": time_text(due.at) }));
     }

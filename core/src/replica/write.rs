@@ -13,7 +13,8 @@ use crate::identity::Signer;
 use crate::journal::body::{Body, Edit, NONCE, Op, Request, Value, frozen_digest};
 use crate::journal::run::{Head, signed_bytes};
 use crate::journal::{
-    AttachmentHash, ChangeHash, Content, EntryHash, HEADER_VERSION, Header, Journal, JournalId, Partition, StoredEntry, body_hash,
+    AttachmentHash, ChangeHash, Content, EntryHash, HEADER_VERSION, Header, Journal, JournalId, Partition,
+    StoredEntry, body_hash,
 };
 use crate::store::{Query, Store, Table};
 
@@ -122,7 +123,8 @@ impl<S: Store> Replica<S> {
                 };
                 if count >= SIGN_EVERY || bytes >= SIGN_EVERY_BYTES || seq == end {
                     (count, bytes) = (0, 0);
-                    let signature = author.signer.sign(&signed_bytes(&id, &Head { seq, hash: entry.hash }))?;
+                    let signature =
+                        author.signer.sign(&signed_bytes(&id, &Head { seq, hash: entry.hash }))?;
                     self.put_signature(&partition, &id, seq, &signature)?;
                     self.set_last_signed(&partition, &id, seq)?;
                 }
@@ -135,7 +137,12 @@ impl<S: Store> Replica<S> {
         Ok(row.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))).unwrap_or(0))
     }
 
-    fn set_last_signed(&mut self, partition: &Partition, id: &JournalId, seq: u64) -> Result<(), ReplicaError> {
+    fn set_last_signed(
+        &mut self,
+        partition: &Partition,
+        id: &JournalId,
+        seq: u64,
+    ) -> Result<(), ReplicaError> {
         Ok(self.store.put(partition, Table::Meta, &signed_key(id), Some(&seq.to_be_bytes()))?)
     }
 
@@ -193,7 +200,10 @@ impl<S: Store> Replica<S> {
     }
 
     /// Adds operations at these heads, on behalf of a member of staff where the office does it.
-    #[expect(clippy::too_many_arguments, reason = "who, on what, where, what, for whom, when, with which dice")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "who, on what, where, what, for whom, when, with which dice"
+    )]
     pub fn edit_at(
         &mut self,
         author: &Author<'_>,
@@ -217,10 +227,12 @@ impl<S: Store> Replica<S> {
                 "permohonan ini sudah {MAX_EDITS} kali diubah dari perangkat ini: buat permohonan baru"
             )));
         }
-        let parents = case.parents_for(heads, &journal, seq).ok_or(ReplicaError::Damaged("induk perubahan"))?;
+        let parents =
+            case.parents_for(heads, &journal, seq).ok_or(ReplicaError::Damaged("induk perubahan"))?;
         let change = case.document.clone().replay(heads, &journal, now, &ops, None).map_err(sentence)?;
         let edit = Edit { parents, change, time: now, ops, staff };
-        rules::check_edit(&file.service, &edit, false).map_err(|hold| ReplicaError::refused(hold.to_string()))?;
+        rules::check_edit(&file.service, &edit, false)
+            .map_err(|hold| ReplicaError::refused(hold.to_string()))?;
         self.append(author, case.partition, Some(case.id), &Body::Edit(edit), dice)?;
         self.materialise(&case.partition, &case.id)
     }
@@ -238,7 +250,8 @@ impl<S: Store> Replica<S> {
         let seq = self.head(&case.partition, &journal)?.seq + 1;
         let (parents, frozen) = if wish.freezes {
             let heads = case.document.heads();
-            let parents = case.parents_for(&heads, &journal, seq).ok_or(ReplicaError::Damaged("induk perubahan"))?;
+            let parents =
+                case.parents_for(&heads, &journal, seq).ok_or(ReplicaError::Damaged("induk perubahan"))?;
             (parents, Some(frozen_digest(&heads, &attachments(&case.document.registers()))))
         } else {
             (Vec::new(), None)

@@ -174,7 +174,9 @@ impl Session {
         match error {
             SessionError::Protocol(error) => Message::Error(error.code(), error.to_string()).to_bytes(),
             // What failed here is none of the peer's business.
-            SessionError::Replica(_) => Message::Error(99, "gangguan di pihak ini: ulangi nanti".into()).to_bytes(),
+            SessionError::Replica(_) => {
+                Message::Error(99, "gangguan di pihak ini: ulangi nanti".into()).to_bytes()
+            }
         }
     }
 
@@ -245,7 +247,8 @@ impl Session {
             self.peer_is_like_me(library)?;
             return Ok(vec![Output::Send(Message::Same.to_bytes())]);
         }
-        let list = mine.into_iter().map(|(partition, digest)| PartitionDigest { partition, digest }).collect();
+        let list =
+            mine.into_iter().map(|(partition, digest)| PartitionDigest { partition, digest }).collect();
         Ok(vec![Output::Send(Message::Differ(list).to_bytes())])
     }
 
@@ -477,7 +480,8 @@ impl Session {
             }
             lacking.sort_unstable();
             for (_, journal, after) in lacking {
-                let Some(run) = library.run(partition, &journal, after, BATCH_BYTES.saturating_sub(bytes))? else {
+                let Some(run) = library.run(partition, &journal, after, BATCH_BYTES.saturating_sub(bytes))?
+                else {
                     continue;
                 };
                 bytes += run.entries.iter().filter_map(|e| Some(e.body.as_ref()?.len() + 48)).sum::<usize>();
@@ -564,10 +568,7 @@ fn forks(
 }
 
 /// A digest per partition in scope: what is known of its entries and of its receipt.
-fn digests(
-    library: &impl Library,
-    peer: &AuthorId,
-) -> Result<BTreeMap<Partition, [u8; 32]>, SessionError> {
+fn digests(library: &impl Library, peer: &AuthorId) -> Result<BTreeMap<Partition, [u8; 32]>, SessionError> {
     let mut digests = BTreeMap::new();
     for partition in library.scope(peer)? {
         let receipt = library.receipt(&partition)?.map_or([0; 32], |receipt| receipt.digest());

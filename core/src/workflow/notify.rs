@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::catalogue::{ActKind, Audience, Notification, NotifyAt, Privacy, Service};
+use crate::mask;
 
 use super::available::NEED_REASON;
 use super::moves::{self, Move};
@@ -108,7 +109,7 @@ const CAUSE_UNNAMED: &str = "hubungi petugas";
 /// The text of an SMS, in GSM-7: the name masked, and the service not named where it is need-to-know.
 pub fn text(service: &Service, notification: &Notification, vars: &Vars<'_>) -> String {
     let named = if service.privacy == Privacy::PerluTahu { "permohonan" } else { &service.title };
-    let name = mask_name(vars.nama);
+    let name = mask::name(vars.nama);
     let values = [
         ("nomor", vars.nomor),
         ("tempat", vars.tempat),
@@ -127,12 +128,6 @@ pub fn text(service: &Service, notification: &Notification, vars: &Vars<'_>) -> 
     }
     out.push_str(rest);
     out.chars().map(plain).collect()
-}
-
-/// A name of which each word shows its first letter only, e.g. `S*** A***`; at most three words.
-pub fn mask_name(name: &str) -> String {
-    let masked = |word: &str| word.chars().next().map(|first| format!("{first}***"));
-    name.split_whitespace().take(3).filter_map(masked).collect::<Vec<_>>().join(" ")
 }
 
 /// GSM 03.38, basic table (without the escape).

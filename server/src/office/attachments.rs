@@ -62,9 +62,17 @@ impl<S: Store> Office<S> {
     }
 
     /// Whether every attachment that an edit names is here.
-    fn edit_is_held(&self, partition: &Partition, journal: &JournalId, seq: u64) -> Result<bool, ReplicaError> {
-        let found = self.replica.store.entries(partition, Query::Journal(journal, seq.saturating_sub(1)), 1)?;
-        let Some((_, entry)) = found.first().filter(|(_, entry)| entry.header.seq == seq) else { return Ok(false) };
+    fn edit_is_held(
+        &self,
+        partition: &Partition,
+        journal: &JournalId,
+        seq: u64,
+    ) -> Result<bool, ReplicaError> {
+        let found =
+            self.replica.store.entries(partition, Query::Journal(journal, seq.saturating_sub(1)), 1)?;
+        let Some((_, entry)) = found.first().filter(|(_, entry)| entry.header.seq == seq) else {
+            return Ok(false);
+        };
         let Content::Present(bytes) = &entry.content else { return Ok(false) };
         let Ok(Body::Edit(edit)) = Body::from_bytes(bytes) else { return Ok(false) };
         for op in &edit.ops {

@@ -160,7 +160,9 @@ impl<S: Store> Office<S> {
     /// A member of staff.
     pub fn staff(&self, id: u32) -> Result<StaffRow, ReplicaError> {
         self.local(Table::Staff, &id.to_be_bytes())?.ok_or_else(|| {
-            ReplicaError::refused("petugas tidak dikenal: lihat `loket staff list`, atau tambahkan dengan `loket staff add`")
+            ReplicaError::refused(
+                "petugas tidak dikenal: lihat `loket staff list`, atau tambahkan dengan `loket staff add`",
+            )
         })
     }
 }

@@ -7,7 +7,7 @@ use loket_core::replica::case::Case;
 use loket_core::replica::view::sms_state;
 use loket_core::replica::{ReplicaError, rows};
 use loket_core::store::{Store, Table};
-use loket_core::workflow::{Due, Position, Vars, mask_name, notifications, state, text};
+use loket_core::workflow::{Due, Position, Vars, notifications, state, text};
 use minicbor::{Decode, Encode};
 
 use super::Office;
@@ -57,7 +57,11 @@ impl<S: Store> Office<S> {
             let job = self.make_job(case, &due)?;
             if job.state == "antri" {
                 let waiting = [&b"due/"[..], &due.at.to_be_bytes(), &key].concat();
-                self.put_local(Table::Job, &waiting, &(case.partition, minicbor::bytes::ByteVec::from(key.clone())))?;
+                self.put_local(
+                    Table::Job,
+                    &waiting,
+                    &(case.partition, minicbor::bytes::ByteVec::from(key.clone())),
+                )?;
             }
             self.replica.store.put(&case.partition, Table::Job, &key, Some(&rows::encode(&job)))?;
         }
@@ -74,7 +78,7 @@ impl<S: Store> Office<S> {
                 nomor: &number,
                 tempat: &self.place_of(case, due),
                 sebab: due.sebab.as_deref(),
-                nama: &mask_name(fields.get("nama").map_or("", String::as_str)),
+                nama: fields.get("nama").map_or("", String::as_str),
             };
             Some(text(&file.service, notification, &vars))
         });
@@ -96,7 +100,9 @@ impl<S: Store> Office<S> {
         let service = &file.service;
         let record = case.record.get(..=due.decision_index).unwrap_or(&case.record);
         let ready = match state(service, record).position {
-            Position::Step(index) => service.line().get(index).is_some_and(|step| step.kind == ActKind::Serah),
+            Position::Step(index) => {
+                service.line().get(index).is_some_and(|step| step.kind == ActKind::Serah)
+            }
             _ => false,
         };
         let site = if ready { Some(service.pickup_site) } else { service.paper_site };
@@ -116,7 +122,11 @@ impl<S: Store> Office<S> {
 
     /// Delivers what is due: `send` is given each job and says whether it was taken over. The caller holds a
     /// transaction ([`Office::write`]). Returns how many were delivered.
-    pub fn deliver(&mut self, now: i64, send: &mut dyn FnMut(&JobRow) -> bool) -> Result<usize, ReplicaError> {
+    pub fn deliver(
+        &mut self,
+        now: i64,
+        send: &mut dyn FnMut(&JobRow) -> bool,
+    ) -> Result<usize, ReplicaError> {
         let waiting = self.replica.store.scan(&Partition::Office, Table::Job, b"due/", None, MAX_DELIVERY)?;
         let mut delivered = 0;
         for (waiting_key, at) in waiting {

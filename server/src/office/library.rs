@@ -38,7 +38,13 @@ pub struct OfficeLibrary<'a, S> {
 impl<S: Store> Office<S> {
     /// The office as sessions read it.
     pub fn library<'a>(&'a self, receipts: &'a Receipts, now: i64) -> OfficeLibrary<'a, S> {
-        OfficeLibrary { replica: &self.replica, signer: &*self.signer, epoch: self.office_epoch, receipts, now }
+        OfficeLibrary {
+            replica: &self.replica,
+            signer: &*self.signer,
+            epoch: self.office_epoch,
+            receipts,
+            now,
+        }
     }
 
     /// The office's epoch: a new one begins with a restored backup.
@@ -98,7 +104,12 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
         self.replica.vector(partition)
     }
 
-    fn receipted(&self, partition: &Partition, epoch: u64, number: u64) -> Result<Option<Vector>, ReplicaError> {
+    fn receipted(
+        &self,
+        partition: &Partition,
+        epoch: u64,
+        number: u64,
+    ) -> Result<Option<Vector>, ReplicaError> {
         if epoch != self.epoch || number > self.replica.position(partition)? {
             return Ok(None);
         }

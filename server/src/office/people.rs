@@ -94,7 +94,9 @@ impl<S: Store> Office<S> {
         let mut seen = BTreeSet::new();
         partitions.retain(|partition| seen.insert(*partition));
         if partitions.len() > MAX_PARTITIONS {
-            return Err(ReplicaError::refused(format!("terlalu banyak wilayah: paling banyak {MAX_PARTITIONS}")));
+            return Err(ReplicaError::refused(format!(
+                "terlalu banyak wilayah: paling banyak {MAX_PARTITIONS}"
+            )));
         }
         Ok(partitions)
     }
@@ -103,7 +105,9 @@ impl<S: Store> Office<S> {
     pub fn add_staff(&mut self, role: Role, name: &str, codes: &[String]) -> Result<u32, ReplicaError> {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > MAX_NAME {
-            return Err(ReplicaError::refused(format!("nama petugas wajib diisi, paling panjang {MAX_NAME} huruf")));
+            return Err(ReplicaError::refused(format!(
+                "nama petugas wajib diisi, paling panjang {MAX_NAME} huruf"
+            )));
         }
         let partitions = self.expand(codes)?;
         let id = self.staff_list()?.iter().map(|staff| staff.id).max().unwrap_or(0) + 1;
@@ -168,7 +172,12 @@ impl<S: Store> Office<S> {
 
     /// Revokes a device everywhere: what the office holds of it now counts, nothing after. The caller holds a
     /// transaction.
-    pub fn revoke(&mut self, author: &AuthorId, cause: &str, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
+    pub fn revoke(
+        &mut self,
+        author: &AuthorId,
+        cause: &str,
+        dice: &mut Dice<'_>,
+    ) -> Result<(), ReplicaError> {
         let scope = self.replica.scope_of(author)?;
         if scope.is_empty() {
             return Err(ReplicaError::refused("perangkat tidak dikenal: lihat `loket device list`"));

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use loket_core::catalogue::ActKind;
+use loket_core::catalogue::Role;
 use loket_core::checks::{self, What};
 use loket_core::journal::body::{Body, frozen_digest};
 use loket_core::journal::{AttachmentHash, ChangeHash, JournalId, Partition};
@@ -16,7 +17,6 @@ use loket_core::store::{Store, Table};
 use loket_core::workflow::{
     Actor, Decision, Frozen, RequestRef, Submission, View, Who, Wish, answer, complete, state,
 };
-use loket_core::catalogue::Role;
 
 use super::Office;
 
@@ -30,7 +30,12 @@ pub(crate) struct Freeze {
 
 impl<S: Store> Office<S> {
     /// Answers a case's open requests and brings everything that follows from its record up to date.
-    pub(crate) fn settle(&mut self, mut case: Case, now: i64, dice: &mut Dice<'_>) -> Result<Case, ReplicaError> {
+    pub(crate) fn settle(
+        &mut self,
+        mut case: Case,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<Case, ReplicaError> {
         let open: Vec<CaseRequest> = case.open_requests().cloned().collect();
         for request in open {
             case = self.answer_request(case, &request, now, dice)?;
@@ -132,7 +137,12 @@ impl<S: Store> Office<S> {
     }
 
     /// A version at these heads, and what the rules say of it.
-    pub(crate) fn freeze(&self, case: &Case, heads: Vec<ChangeHash>, now: i64) -> Result<Freeze, ReplicaError> {
+    pub(crate) fn freeze(
+        &self,
+        case: &Case,
+        heads: Vec<ChangeHash>,
+        now: i64,
+    ) -> Result<Freeze, ReplicaError> {
         let damaged = |_| ReplicaError::Damaged("versi yang diajukan");
         let document = case.document.at(&heads).map_err(damaged)?;
         let registers = document.registers();
@@ -159,7 +169,12 @@ impl<S: Store> Office<S> {
         Ok(true)
     }
 
-    fn surrender_applies(&self, case: &Case, frozen: &Option<Frozen>, now: i64) -> Result<bool, ReplicaError> {
+    fn surrender_applies(
+        &self,
+        case: &Case,
+        frozen: &Option<Frozen>,
+        now: i64,
+    ) -> Result<bool, ReplicaError> {
         let registers = match frozen {
             Some(frozen) => case.document.registers_at(&frozen.heads).unwrap_or_default(),
             None => case.document.registers(),
@@ -174,13 +189,23 @@ impl<S: Store> Office<S> {
         Ok(case)
     }
 
-    fn drop_pending(&mut self, partition: &Partition, journal: &JournalId, seq: u64) -> Result<(), ReplicaError> {
+    fn drop_pending(
+        &mut self,
+        partition: &Partition,
+        journal: &JournalId,
+        seq: u64,
+    ) -> Result<(), ReplicaError> {
         let key = loket_core::replica::rows::seq_key(journal, seq);
         Ok(self.replica.store.put(partition, Table::Pending, &key, None)?)
     }
 
     /// Lets a frozen version whose attachments are all here into its queue.
-    fn complete_attachments(&mut self, case: Case, now: i64, dice: &mut Dice<'_>) -> Result<Case, ReplicaError> {
+    fn complete_attachments(
+        &mut self,
+        case: Case,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<Case, ReplicaError> {
         let Some(file) = case.service.clone() else { return Ok(case) };
         let at = state(&file.service, &case.record);
         let Some(frozen) = at.frozen.as_ref().filter(|_| !at.complete && !at.fin) else { return Ok(case) };

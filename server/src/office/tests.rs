@@ -82,7 +82,9 @@ impl World {
                         Output::Learn { batch, runs } => {
                             let group = [Delivery { author: phone.key.author(), runs }];
                             let (delivered, _) = self.office.ingest(&group, NOW, &mut *self.dice).unwrap();
-                            let super::Delivered::Taken(refused) = &delivered[0] else { panic!("{delivered:?}") };
+                            let super::Delivered::Taken(refused) = &delivered[0] else {
+                                panic!("{delivered:?}")
+                            };
                             assert!(refused.is_empty(), "{refused:?}");
                             let library = self.office.library(&self.receipts, NOW);
                             todo.extend(answerer.taken(batch, refused, &library).unwrap());
@@ -126,15 +128,20 @@ fn people(n: usize) -> Vec<Op> {
         dice(&mut bytes);
         u32::from_be_bytes(bytes) as usize % most
     };
-    let first = ["Sri", "Budi", "Wahyu", "Siti", "Joko", "Rini", "Agus", "Dewi", "Slamet", "Endang", "Tri", "Yanto"];
-    let last = ["Lestari", "Santoso", "Nugroho", "Rahayu", "Wibowo", "Handayani", "Setiawan", "Purwanti", "Utomo"];
+    let first =
+        ["Sri", "Budi", "Wahyu", "Siti", "Joko", "Rini", "Agus", "Dewi", "Slamet", "Endang", "Tri", "Yanto"];
+    let last =
+        ["Lestari", "Santoso", "Nugroho", "Rahayu", "Wibowo", "Handayani", "Setiawan", "Purwanti", "Utomo"];
     let jobs = ["petani", "pedagang", "guru", "buruh harian lepas", "wiraswasta", "karyawan swasta"];
-    let villages = ["Sidoharjo", "Ngadirojo", "Selogiri", "Wuryantoro", "Eromoko", "Pracimantoro", "Giritontro"];
+    let villages =
+        ["Sidoharjo", "Ngadirojo", "Selogiri", "Wuryantoro", "Eromoko", "Pracimantoro", "Giritontro"];
     let (day, month, year) = (1 + draw(28), 1 + draw(12), 60 + draw(39));
-    let mut number = |digits: usize| (0..digits).map(|_| char::from(b'0' + draw(10) as u8)).collect::<String>();
+    let mut number =
+        |digits: usize| (0..digits).map(|_| char::from(b'0' + draw(10) as u8)).collect::<String>();
     let nik = format!("331208{day:02}{month:02}{year}{}", number(4));
     let kk = format!("331208{day:02}{month:02}05{}", number(4));
-    let (mother, father) = (format!("331208{day:02}0145{}", number(4)), format!("331208{day:02}0240{}", number(4)));
+    let (mother, father) =
+        (format!("331208{day:02}0145{}", number(4)), format!("331208{day:02}0240{}", number(4)));
     let (phone, paper) = (format!("+62812{}", number(8)), format!("KK {}", number(8)));
     let mut pick = |from: &[&str]| from[draw(from.len())].to_owned();
     let mut house = |count: &str| format!("Dusun {} No. {count}", pick(&villages));
@@ -172,7 +179,10 @@ fn people(n: usize) -> Vec<Op> {
     ];
     for (at, requirement) in ["kartu_keluarga", "ktp_lama", "akta_kelahiran"].iter().enumerate() {
         let hash = AttachmentHash(blake3::derive_key("test scan", format!("{n}/{at}").as_bytes()));
-        ops.push(Op { register: format!("lampiran/{requirement}/1"), value: Value::Attachment(hash, 390_000 + n as u64) });
+        ops.push(Op {
+            register: format!("lampiran/{requirement}/1"),
+            value: Value::Attachment(hash, 390_000 + n as u64),
+        });
     }
     ops
 }
@@ -193,7 +203,8 @@ fn open_many(phone: &mut Phone, count: usize) {
             for n in 0..count {
                 let number = format!("3312082002-26-7K3Q-{n:04}-X");
                 let opening = Opening { file: &file, variant: None, place, number: &number, from: None };
-                let case = replica.open_application(&author, &opening, people(n), NOW, &mut dice_of(n as u64))?;
+                let case =
+                    replica.open_application(&author, &opening, people(n), NOW, &mut dice_of(n as u64))?;
                 assert_eq!(case.document.registers()["nama"], case.document.registers()["nama"]);
             }
             replica.seal(&author, place)
@@ -225,8 +236,11 @@ fn sessions_cost_what_they_promise() {
         .transaction(|replica| {
             for (n, id) in ids.iter().enumerate() {
                 let case = replica.case(&place, id)?;
-                let fields =
-                    vec![text("alamat", &format!("Jalan Baru {n}")), text("rt", "009"), text("pekerjaan", "nelayan")];
+                let fields = vec![
+                    text("alamat", &format!("Jalan Baru {n}")),
+                    text("rt", "009"),
+                    text("pekerjaan", "nelayan"),
+                ];
                 replica.edit(&author, case, fields, NOW, &mut dice_of(90_000 + n as u64))?;
             }
             replica.seal(&author, place)

@@ -84,7 +84,8 @@ fn verify_journal<S: Store>(
                 if signature.is_some_and(|signature| key.verifies(&signed_bytes(id, &at), &signature)) {
                     vouched = at.seq;
                 } else {
-                    verified.fault(partition, format!("jurnal {id}: tanda tangan di entri {} tidak sah", at.seq));
+                    verified
+                        .fault(partition, format!("jurnal {id}: tanda tangan di entri {} tidak sah", at.seq));
                 }
             }
         }

@@ -72,7 +72,7 @@ fn texts_are_masked_and_plain() {
     };
     let notification = service.notifications[2].clone();
     let words = text(&service, &notification, &vars);
-    assert_eq!(words, "Layanan Uji S*** A*** {*** (3312-26-A) siap di Kec. \"Baturetno\" - loket.");
+    assert_eq!(words, "Layanan Uji S*** A***** ****** (3312-26-A) siap di Kec. \"Baturetno\" - loket.");
     assert!(septets(&words).is_some());
     service.privacy = Privacy::PerluTahu;
     assert!(text(&service, &notification, &vars).starts_with("permohonan S***"));
