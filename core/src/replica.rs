@@ -13,6 +13,7 @@ use crate::journal::vector::{MAX_JOURNALS, Vector};
 use crate::journal::{AuthorId, EntryHash, JournalId, Partition};
 use crate::region::Regions;
 use crate::store::{Query, Store, StoreError, Table};
+use crate::workflow::Calendar;
 
 pub mod case;
 
@@ -66,6 +67,7 @@ pub struct Replica<S> {
     office_author: AuthorId,
     catalogue: Catalogue,
     regions: Regions,
+    calendar: Calendar,
 }
 
 impl<S: Store> Replica<S> {
@@ -78,6 +80,7 @@ impl<S: Store> Replica<S> {
             office_author: office.author(),
             catalogue: Catalogue::builtin(),
             regions: Regions::wonogiri(),
+            calendar: Calendar::default(),
         };
         replica.read_office_files()?;
         Ok(replica)
@@ -103,6 +106,11 @@ impl<S: Store> Replica<S> {
         &self.regions
     }
 
+    /// Working hours and holidays: the office's file `hari_libur` holds one date (`YYYY-MM-DD`) a line.
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
     /// Reads the office's published files again; another process may have added one.
     pub fn read_office_files(&mut self) -> Result<(), ReplicaError> {
         let rows = self.store.scan(&Partition::Office, Table::Catalogue, &[], None, MAX_OFFICE_FILES)?;
@@ -112,6 +120,11 @@ impl<S: Store> Replica<S> {
             {
                 // The office published it after the same check; what cannot be added here is simply not offered.
                 let _ = self.catalogue.add(file);
+            }
+            if key.starts_with(b"hari_libur/")
+                && let Ok(text) = std::str::from_utf8(&bytes)
+            {
+                self.calendar.holidays = text.lines().filter_map(|line| line.trim().parse().ok()).collect();
             }
             if key.starts_with(b"wilayah/")
                 && let Some(regions) =

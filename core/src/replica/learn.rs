@@ -320,6 +320,14 @@ impl<S: Store> Replica<S> {
         Ok(scope)
     }
 
+    /// Whether a device may bring this partition to the office: one of need-to-know that nobody has opened yet,
+    /// from somebody who edits in a village or kecamatan.
+    pub fn opens(&self, author: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError> {
+        Ok(matches!(partition, Partition::NeedToKnow(_))
+            && self.journals(partition)?.is_empty()
+            && self.editor_key(author)?.is_some())
+    }
+
     /// The key of a device that may open need-to-know applications: one that edits in some village or kecamatan.
     pub fn editor_key(&self, author: &AuthorId) -> Result<Option<PublicKey>, ReplicaError> {
         for partition in self.scope_of(author)? {

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use loket_core::catalogue::ActKind;
-use loket_core::catalogue::Role;
+use loket_core::catalogue::{ActKind, Role};
 use loket_core::checks::{self, What};
 use loket_core::journal::body::{Body, frozen_digest};
 use loket_core::journal::{AttachmentHash, ChangeHash, JournalId, Partition};
@@ -15,7 +14,7 @@ use loket_core::replica::view::conflict_names;
 use loket_core::replica::write::{Dice, attachments};
 use loket_core::store::{Store, Table};
 use loket_core::workflow::{
-    Actor, Decision, Frozen, RequestRef, Submission, View, Who, Wish, answer, complete, state,
+    Actor, Decision, Event, Frozen, RequestRef, Submission, View, Who, Wish, answer, complete, state,
 };
 
 use super::Office;
@@ -82,6 +81,32 @@ impl<S: Store> Office<S> {
             Some(decision) => self.record(case, decision, dice),
             None => Ok(case),
         }
+    }
+
+    /// The answer to a submission whose parents do not come.
+    pub(crate) fn unanswerable(
+        &mut self,
+        case: &Case,
+        request: &CaseRequest,
+        now: i64,
+    ) -> Result<Decision, ReplicaError> {
+        let certificate = self.replica.certificate(&case.partition, &request.author)?;
+        let role = certificate.map_or(Role::PetugasLapangan, |row| row.certificate.role);
+        self.drop_pending(&case.partition, &request.journal, request.seq)?;
+        Ok(Decision {
+            act: request.request.act.clone(),
+            kind: Event::Refused(Refusal::MenungguData),
+            request: Some(RequestRef { journal: request.journal, seq: request.seq }),
+            actor: Actor { who: Who::Device(request.author), role },
+            at: now,
+            claimed_at: Some(request.request.time),
+            reason: None,
+            marks: Vec::new(),
+            params: Vec::new(),
+            revision: case.state().map_or(0, |state| state.revision),
+            frozen: None,
+            complete: false,
+        })
     }
 
     /// What the rules answer; nothing where the request was answered before.
