@@ -231,6 +231,14 @@ impl<S: Store> Replica<S> {
         rows.iter().map(|(_, at)| rows::decode(at)).collect()
     }
 
+    /// Applications whose id begins with these hexadecimal digits; at most a few, enough to see that it is not one.
+    pub fn ids_beginning(&self, digits: &str) -> Result<Vec<(Partition, EntryHash)>, ReplicaError> {
+        let prefix = digits.to_ascii_uppercase();
+        let rows = self.store.scan(&Partition::Office, Table::Number, prefix.as_bytes(), None, MAX_NAMED)?;
+        let ids = rows.iter().filter(|(key, _)| key.len() == rows::name_key(&"0".repeat(64)).len() + 32);
+        ids.map(|(_, at)| rows::decode(at)).collect()
+    }
+
     /// As [`Replica::find`], or the error for people.
     pub fn need(&self, number_or_id: &str) -> Result<(Partition, EntryHash), ReplicaError> {
         self.find(number_or_id)?.ok_or(ReplicaError::NotFound)
