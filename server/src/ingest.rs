@@ -193,7 +193,7 @@ impl Thread {
     fn run(mut self, runtime: &Handle) {
         self.look();
         loop {
-            let (idle, stop) = match runtime.block_on(timeout(limits::LOOK_EVERY, self.waiting.recv())) {
+            let (idle, stop) = match runtime.block_on(self.next()) {
                 Ok(Some(command)) => (false, self.work(command)),
                 Ok(None) => (false, true),
                 Err(_) => (true, false),
@@ -219,6 +219,11 @@ impl Thread {
         self.deliver_jobs();
         self.checkpoint();
         debug!("writer ended");
+    }
+
+    /// The next command, or the news that none came for a while.
+    async fn next(&mut self) -> Result<Option<Command>, tokio::time::error::Elapsed> {
+        timeout(limits::LOOK_EVERY, self.waiting.recv()).await
     }
 
     /// Does a command together with what else waits. Returns whether to stop.
