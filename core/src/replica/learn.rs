@@ -182,7 +182,7 @@ impl<S: Store> Replica<S> {
     ) -> Result<(), ReplicaError> {
         let author = certificate.key.author();
         let row = CertificateRow { certificate, revoked: None };
-        let again = self.certificate(partition, &author)?.is_some_and(|before| before.revoked.is_some());
+        let again = self.certificate(partition, &author)?.is_none_or(|before| before.revoked.is_some());
         self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
         let scope = scope_key(&author, partition);
         self.store.put(&Partition::Office, Table::Meta, &scope, Some(&[]))?;
