@@ -107,7 +107,8 @@ impl<S: Store> Office<S> {
         let role = certificate.as_ref().map_or(Role::PetugasLapangan, |row| row.certificate.role);
         let kind = file.service.act(&request.request.act).map(|act| act.kind());
         let freeze = match kind {
-            Some(ActKind::Ajukan) => match self.frozen_of(&case, request, now)? {
+            // Of a device that may not submit here nothing is waited for: it is refused.
+            Some(ActKind::Ajukan) if admitted => match self.frozen_of(&case, request, now)? {
                 Asked::Waits => return self.wait(case, request),
                 Asked::Differs => None,
                 Asked::Frozen(freeze) => Some(freeze),
@@ -197,8 +198,11 @@ impl<S: Store> Office<S> {
 
     /// The version that a submission names, as far as it has arrived.
     fn frozen_of(&self, case: &Case, asked: &CaseRequest, now: i64) -> Result<Asked, ReplicaError> {
+        if asked.request.parents.is_empty() {
+            return Ok(Asked::Differs);
+        }
         let heads = case.resolve(&asked.journal, asked.seq, &asked.request.parents);
-        let Some(mut heads) = heads.filter(|heads| !heads.is_empty()) else { return Ok(Asked::Waits) };
+        let Some(mut heads) = heads else { return Ok(Asked::Waits) };
         heads.sort_unstable();
         let freeze = self.freeze(case, heads, now)?;
         let digest = frozen_digest(&freeze.frozen.heads, &freeze.frozen.attachments);
