@@ -14,8 +14,8 @@ use crate::catalogue::{Role, ServiceFile};
 use crate::identity::{CannotSign, Signer};
 use crate::journal::{AuthorId, Partition};
 use crate::replica::{Replica, ReplicaError};
-use crate::store::sqlite::{Durability, SqliteStore};
 use crate::store::StoreError;
+use crate::store::sqlite::{Durability, SqliteStore};
 use crate::time::today;
 
 mod acts;
@@ -34,11 +34,11 @@ mod sync;
 mod tls;
 mod view;
 
+pub use acts::Submitted;
 pub use address::{Address, NotAnAddress};
 pub use draft::{Created, Draft, Ready};
 pub use edits::Attached;
 pub use enrol::{Enrolled, enrol, enrol_with};
-pub use acts::Submitted;
 pub use profile::Profile;
 pub use sync::{Step, SyncReport, Watch, follow, sync};
 pub use view::Found;
@@ -82,7 +82,10 @@ impl ClientError {
 
     /// Whether trying again later may help without anybody doing anything.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Network(_) | Self::TimedOut(_) | Self::Replica(ReplicaError::Store(StoreError::Busy)))
+        matches!(
+            self,
+            Self::Network(_) | Self::TimedOut(_) | Self::Replica(ReplicaError::Store(StoreError::Busy))
+        )
     }
 }
 

@@ -147,10 +147,9 @@ fn parameters(act: &ActRef<'_>, typed: &[(String, String)]) -> Result<Vec<(Strin
     }
     let lacking = needs.iter().find(|need| need.required && !params.iter().any(|(name, _)| *name == need.id));
     match lacking {
-        Some(need) => Err(ReplicaError::refused(format!(
-            "{} belum diisi: tambahkan --set {}=…",
-            need.label, need.id
-        ))),
+        Some(need) => {
+            Err(ReplicaError::refused(format!("{} belum diisi: tambahkan --set {}=…", need.label, need.id)))
+        }
         None => Ok(params),
     }
 }
@@ -181,7 +180,8 @@ fn pending(case: &Case, me: &AuthorId) -> Result<bool, ReplicaError> {
 /// The act by which this service is submitted.
 fn submission(service: &Service) -> Result<&str, ReplicaError> {
     let step = service.steps.iter().find(|step| step.kind == ActKind::Ajukan);
-    step.map(|step| step.act.as_str()).ok_or_else(|| ReplicaError::refused("layanan ini tidak diajukan dari sini"))
+    step.map(|step| step.act.as_str())
+        .ok_or_else(|| ReplicaError::refused("layanan ini tidak diajukan dari sini"))
 }
 
 fn submit(

@@ -59,7 +59,8 @@ impl FromStr for Address {
             _ => return Err(NotAnAddress),
         };
         let mut url = Url::parse(&format!("{scheme}://{rest}")).map_err(|_| NotAnAddress)?;
-        if url.host_str().is_none_or(str::is_empty) || !url.username().is_empty() || url.password().is_some() {
+        if url.host_str().is_none_or(str::is_empty) || !url.username().is_empty() || url.password().is_some()
+        {
             return Err(NotAnAddress);
         }
         url.set_query(None);
@@ -88,7 +89,11 @@ mod tests {
             ("ws://127.0.0.1:8080", "http://127.0.0.1:8080/v1/x", "ws://127.0.0.1:8080/v1/x"),
             ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/v1/x", "ws://127.0.0.1:8080/v1/x"),
             ("wss://contoh.go.id/v1/sync", "https://contoh.go.id/v1/x", "wss://contoh.go.id/v1/x"),
-            (" HTTPS://contoh.go.id/loket/?a#b", "https://contoh.go.id/loket/v1/x", "wss://contoh.go.id/loket/v1/x"),
+            (
+                " HTTPS://contoh.go.id/loket/?a#b",
+                "https://contoh.go.id/loket/v1/x",
+                "wss://contoh.go.id/loket/v1/x",
+            ),
             ("http://[::1]:9", "http://[::1]:9/v1/x", "ws://[::1]:9/v1/x"),
         ];
         for (given, http, websocket) in table {
@@ -103,7 +108,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for wrong in ["", "contoh.go.id", "ftp://contoh.go.id", "http://", "http://a:b@contoh.go.id", "ws://:1"] {
+        for wrong in
+            ["", "contoh.go.id", "ftp://contoh.go.id", "http://", "http://a:b@contoh.go.id", "ws://:1"]
+        {
             assert_eq!(wrong.parse::<Address>(), Err(NotAnAddress), "{wrong}");
         }
     }

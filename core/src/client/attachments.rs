@@ -164,7 +164,9 @@ fn read(response: &Response) -> Result<Answer, ClientError> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let offset = || header("upload-offset").and_then(|text| text.trim().parse().ok());
     match response.status() {
-        StatusCode::OK | StatusCode::NO_CONTENT if header("upload-complete") == Some("?1") => Ok(Answer::Whole),
+        StatusCode::OK | StatusCode::NO_CONTENT if header("upload-complete") == Some("?1") => {
+            Ok(Answer::Whole)
+        }
         StatusCode::OK | StatusCode::NO_CONTENT | StatusCode::CONFLICT => {
             offset().map(Answer::Here).ok_or_else(|| strange(response.status()))
         }
@@ -184,5 +186,8 @@ fn read(response: &Response) -> Result<Answer, ClientError> {
 }
 
 fn strange(status: StatusCode) -> ClientError {
-    ClientError::Network(format!("jawaban Dinas atas lampiran tidak dikenali (HTTP {}): ulangi", status.as_u16()))
+    ClientError::Network(format!(
+        "jawaban Dinas atas lampiran tidak dikenali (HTTP {}): ulangi",
+        status.as_u16()
+    ))
 }

@@ -76,9 +76,8 @@ impl Phone {
     /// Checks a new application; nothing is written.
     pub fn check(&self, draft: &Draft) -> Result<Ready, ClientError> {
         let file = self.replica.catalogue().current(&draft.service, today(now()));
-        let file = file.ok_or_else(|| {
-            unknown("layanan", &draft.service, self.replica.catalogue().services())
-        })?;
+        let file =
+            file.ok_or_else(|| unknown("layanan", &draft.service, self.replica.catalogue().services()))?;
         let variant = variant_of(&file, draft.variant.as_deref())?;
         let place = self.place_of(draft.place)?;
         let (from, mut ops, copied) = match &draft.link {
@@ -87,8 +86,9 @@ impl Phone {
         };
         for (field, typed) in &draft.fields {
             let mut random = [0; 8];
-            getrandom::fill(&mut random)
-                .map_err(|_| ClientError::refused("perangkat tidak dapat membuat bilangan acak: mulai ulang"))?;
+            getrandom::fill(&mut random).map_err(|_| {
+                ClientError::refused("perangkat tidak dapat membuat bilangan acak: mulai ulang")
+            })?;
             let op = operation(&file.service, field, typed, random)?;
             ops.retain(|other| other.register != op.register);
             if op.value != Value::Clear {
@@ -118,14 +118,21 @@ impl Phone {
                 for (requirement, path) in &draft.attachments {
                     let (hash, bytes) = self.files.import(path)?;
                     scans.push(Copied {
-                        requirement: requirement.clone(), hash, bytes, here: true, at_office: false,
+                        requirement: requirement.clone(),
+                        hash,
+                        bytes,
+                        here: true,
+                        at_office: false,
                     });
                 }
                 with_scans.push((draft, scans));
             }
             let me = self.author();
             let written = self.write(|pen| {
-                with_scans.iter().map(|(draft, scans)| open(pen, &me, draft, scans)).collect::<Result<Vec<_>, _>>()
+                with_scans
+                    .iter()
+                    .map(|(draft, scans)| open(pen, &me, draft, scans))
+                    .collect::<Result<Vec<_>, _>>()
             })?;
             created.extend(written);
             each(created.len());
@@ -144,7 +151,9 @@ impl Phone {
                     Partition::Place(place) => Some(*place),
                     _ => None,
                 })
-                .ok_or_else(|| ClientError::refused("perangkat ini tidak punya wilayah kerja: hubungi Dinas"))?,
+                .ok_or_else(|| {
+                    ClientError::refused("perangkat ini tidak punya wilayah kerja: hubungi Dinas")
+                })?,
         };
         self.check_writer(&Partition::Place(place))?;
         Ok(place)
@@ -158,7 +167,9 @@ impl Phone {
             )));
         };
         if row.revoked.is_some() {
-            return Err(ClientError::refused("izin perangkat ini di wilayah itu sudah dicabut: hubungi Dinas"));
+            return Err(ClientError::refused(
+                "izin perangkat ini di wilayah itu sudah dicabut: hubungi Dinas",
+            ));
         }
         if !may_edit(row.certificate.role) {
             return Err(ClientError::refused(format!(
@@ -194,7 +205,8 @@ impl Phone {
                 }
             }
             let requirement = register.strip_prefix("lampiran/").and_then(|rest| rest.split('/').next());
-            let (Some(requirement), Some((hash, bytes))) = (requirement, Value::parse_attachment(&text)) else {
+            let (Some(requirement), Some((hash, bytes))) = (requirement, Value::parse_attachment(&text))
+            else {
                 continue;
             };
             let here = self.files.contains(&hash)?;

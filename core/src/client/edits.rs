@@ -127,9 +127,7 @@ impl Phone {
 }
 
 /// The service's file of a case.
-pub(super) fn service_of(
-    case: &Case,
-) -> Result<std::sync::Arc<crate::catalogue::ServiceFile>, ReplicaError> {
+pub(super) fn service_of(case: &Case) -> Result<std::sync::Arc<crate::catalogue::ServiceFile>, ReplicaError> {
     case.service.clone().ok_or_else(|| {
         ReplicaError::refused("versi layanan permohonan ini belum ada di perangkat: sinkronkan dahulu")
     })
@@ -147,9 +145,8 @@ fn no_such_conflict<'a>(field: &str, open: impl Iterator<Item = &'a str>) -> Rep
 fn chosen(service: &Service, field: &str, typed: &str, values: &[&str]) -> Option<Op> {
     let register = field.to_owned();
     if field.starts_with("lampiran/") {
-        let named = |value: &&&str| {
-            **value == typed || (typed.len() >= 8 && value.split(' ').next() == Some(typed))
-        };
+        let named =
+            |value: &&&str| **value == typed || (typed.len() >= 8 && value.split(' ').next() == Some(typed));
         let (hash, bytes) = Value::parse_attachment(values.iter().find(named)?)?;
         return Some(Op { register, value: Value::Attachment(hash, bytes) });
     }

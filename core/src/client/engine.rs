@@ -300,7 +300,8 @@ fn sentence(error: SessionError) -> ClientError {
         SessionError::Protocol(ProtocolError::Ended(code)) => match code {
             2 => ClientError::Office("aplikasi dan Dinas berbeda versi: perbarui aplikasi".into()),
             3 => ClientError::Office(
-                "Dinas tidak mengenal perangkat ini, atau izinnya sudah dicabut: minta kode baru dari Dinas".into(),
+                "Dinas tidak mengenal perangkat ini, atau izinnya sudah dicabut: minta kode baru dari Dinas"
+                    .into(),
             ),
             99 => ClientError::Network("Dinas sedang mengalami gangguan: ulangi nanti".into()),
             code => ClientError::Network(format!("Dinas mengakhiri sinkronisasi (kode {code}): ulangi")),

@@ -62,8 +62,10 @@ pub async fn enrol_with(
     code: &str,
     signer: Option<Arc<dyn Signer>>,
 ) -> Result<Enrolled, ClientError> {
-    let address: Address = url.parse().map_err(|error: super::NotAnAddress| ClientError::refused(error.to_string()))?;
-    let code: Code = code.parse().map_err(|error: crate::enrol::NotACode| ClientError::refused(error.to_string()))?;
+    let address: Address =
+        url.parse().map_err(|error: super::NotAnAddress| ClientError::refused(error.to_string()))?;
+    let code: Code =
+        code.parse().map_err(|error: crate::enrol::NotACode| ClientError::refused(error.to_string()))?;
     let at = dir.to_owned();
     let signer = blocking(move || prepare(&at, signer)).await?;
     let profile = ask(address, &code, &*signer).await?;
@@ -161,7 +163,9 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, ClientError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(_) => Err(ClientError::refused("pekerjaan terhenti karena kesalahan program: ulangi, lalu laporkan")),
+        Err(_) => {
+            Err(ClientError::refused("pekerjaan terhenti karena kesalahan program: ulangi, lalu laporkan"))
+        }
     }
 }
 
@@ -176,7 +180,8 @@ mod tests {
         let (office, device) = (SeededKey::new(1).public_key(), SeededKey::new(2).public_key());
         let secret = Code::new([3; 15]).secret();
         let partitions = vec!["33.12.08.2002".to_owned()];
-        let granted = Granted { office: &office, device: &device, role: "operator-desa", partitions: &partitions };
+        let granted =
+            Granted { office: &office, device: &device, role: "operator-desa", partitions: &partitions };
         let mac = secret.office_mac(&granted).to_hex().to_string();
         let answer = |role: &str, mac: &str| Answer {
             office: HEXLOWER.encode(&office.0),

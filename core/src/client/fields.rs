@@ -68,7 +68,8 @@ fn unknown_field(service: &Service, field: &str) -> ReplicaError {
 /// "There is no such …", with the names that come nearest.
 pub(super) fn unknown<'a>(what: &str, name: &str, all: impl Iterator<Item = &'a str>) -> ReplicaError {
     let near = near(name, all);
-    let hint = if near.is_empty() { String::new() } else { format!("; mungkin maksudnya {}", near.join(", ")) };
+    let hint =
+        if near.is_empty() { String::new() } else { format!("; mungkin maksudnya {}", near.join(", ")) };
     // Names are ids of the catalogue; what was typed may be anything, so only a short plain word is repeated.
     let plain = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphabetic() || b"_-./".contains(&b));
     let name = if plain { format!(" \"{name}\"") } else { String::new() };
@@ -109,10 +110,8 @@ fn distance(a: &str, b: &str) -> usize {
 pub(super) fn check_size(ops: &[Op]) -> Result<(), ReplicaError> {
     // Reserved registers of a first edit stand beside these.
     let room = MAX_OPS.saturating_sub(16);
-    let bytes: usize = ops
-        .iter()
-        .map(|op| op.register.len() + op.value.text().map_or(0, |text| text.len()))
-        .sum();
+    let bytes: usize =
+        ops.iter().map(|op| op.register.len() + op.value.text().map_or(0, |text| text.len())).sum();
     if ops.len() > room || bytes > MAX_EDIT_BYTES {
         return Err(ReplicaError::refused(format!(
             "terlalu banyak isian sekaligus: paling banyak {room} isian atau {} KB, simpan bertahap",
@@ -164,7 +163,9 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (a, b, far) in [("", "", 0), ("nama", "nama", 0), ("nmaa", "nama", 2), ("", "abc", 3), ("kitten", "sitting", 3)] {
+        for (a, b, far) in
+            [("", "", 0), ("nama", "nama", 0), ("nmaa", "nama", 2), ("", "abc", 3), ("kitten", "sitting", 3)]
+        {
             assert_eq!(distance(a, b), far, "{a} {b}");
         }
     }

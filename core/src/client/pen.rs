@@ -37,7 +37,9 @@ impl Phone {
             let value = work(&mut pen)?;
             pen.seal()?;
             if failed.get() {
-                return Err(ReplicaError::refused("perangkat tidak dapat membuat bilangan acak: mulai ulang"));
+                return Err(ReplicaError::refused(
+                    "perangkat tidak dapat membuat bilangan acak: mulai ulang",
+                ));
             }
             Ok(value)
         })?;

@@ -112,7 +112,8 @@ pub async fn follow(
             () = &mut stop => return Ok(total.report()),
             ended = run(phone, &mut total, true, watch) => ended,
         };
-        let error = ended.err().unwrap_or_else(|| ClientError::Network("sambungan ditutup oleh Dinas".into()));
+        let error =
+            ended.err().unwrap_or_else(|| ClientError::Network("sambungan ditutup oleh Dinas".into()));
         if !error.is_passing() {
             return Err(error);
         }
@@ -316,7 +317,9 @@ impl Connection<'_, '_> {
             Frame::Binary(bytes) => self.on_message(bytes.to_vec()).await,
             Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => Ok(false),
             Frame::Close(_) => Err(cut()),
-            Frame::Text(_) => Err(ClientError::Office("pesan Dinas tidak dikenali: perbarui aplikasi".into())),
+            Frame::Text(_) => {
+                Err(ClientError::Office("pesan Dinas tidak dikenali: perbarui aplikasi".into()))
+            }
         }
     }
 
@@ -372,7 +375,9 @@ impl Connection<'_, '_> {
             self.heard = (received, Instant::now());
         }
         if self.heard.1.elapsed() > IDLE_TIMEOUT {
-            return Err(ClientError::TimedOut("Dinas tidak terdengar lagi: periksa sambungan, lalu ulangi".into()));
+            return Err(ClientError::TimedOut(
+                "Dinas tidak terdengar lagi: periksa sambungan, lalu ulangi".into(),
+            ));
         }
         let settled = self.engine.as_ref().is_some_and(|engine| engine.is_settled());
         if !self.opened && self.news_at.elapsed() > GREETING_TIMEOUT {
@@ -459,7 +464,9 @@ impl Connection<'_, '_> {
 }
 
 fn cut() -> ClientError {
-    ClientError::Network("sambungan ke Dinas terputus: ulangi, pekerjaan dilanjutkan dari tempat berhenti".into())
+    ClientError::Network(
+        "sambungan ke Dinas terputus: ulangi, pekerjaan dilanjutkan dari tempat berhenti".into(),
+    )
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ pub(super) fn config() -> Result<Arc<ClientConfig>, ClientError> {
     static ONCE: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
     let made = ONCE.get_or_init(|| {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
+        let builder =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
         let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         Some(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
     });

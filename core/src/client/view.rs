@@ -6,10 +6,10 @@ use super::{ClientError, Phone, now};
 use crate::checks::Missing;
 use crate::journal::{EntryHash, Partition};
 use crate::number::Number;
+use crate::replica::ReplicaError;
 use crate::replica::list::{Listed, Mark};
 use crate::replica::rows::{self, ApplicationRow};
 use crate::replica::view::Surroundings;
-use crate::replica::ReplicaError;
 use crate::store::{Store, Table};
 
 /// Shortest beginning of an id that names an application, in characters.
@@ -57,14 +57,18 @@ impl Phone {
             match (ids.next(), ids.next()) {
                 (Some((_, at)), None) => return Ok(rows::decode(at)?),
                 (Some(_), Some(_)) => {
-                    return Err(ClientError::refused("lebih dari satu permohonan berawalan itu: tulis lebih lengkap"));
+                    return Err(ClientError::refused(
+                        "lebih dari satu permohonan berawalan itu: tulis lebih lengkap",
+                    ));
                 }
                 (None, _) => {}
             }
         }
         match number {
             // A slip of the pen is worth another sentence than a number that is not here.
-            Err(error @ crate::number::NumberError::Check) if !hex => Err(ClientError::refused(error.to_string())),
+            Err(error @ crate::number::NumberError::Check) if !hex => {
+                Err(ClientError::refused(error.to_string()))
+            }
             _ => Err(ReplicaError::NotFound.into()),
         }
     }
@@ -86,8 +90,7 @@ impl Phone {
         let found = self.find(name)?;
         let mark = self.mark(&found)?;
         let case = self.replica.case(&found.partition, &found.id)?;
-        let around =
-            Surroundings { now: now(), mark: mark.as_str(), sms: &|_| None, staff: &|_| None };
+        let around = Surroundings { now: now(), mark: mark.as_str(), sms: &|_| None, staff: &|_| None };
         Ok(self.replica.show(&case, &around)?)
     }
 

@@ -14,7 +14,9 @@ pub fn run(dir: &Path, asked: &Enroll) -> Result<Answer, ClientError> {
     wheel.finish_and_clear();
     let enrolled = enrolled?;
     if let Some(sentence) = &enrolled.unsynced {
-        complain(&format!("terdaftar, tetapi sinkronisasi pertama belum selesai: {sentence}. Jalankan `sync`"));
+        complain(&format!(
+            "terdaftar, tetapi sinkronisasi pertama belum selesai: {sentence}. Jalankan `sync`"
+        ));
     }
     let partitions: Vec<String> = enrolled.partitions.iter().map(ToString::to_string).collect();
     let text = format!(
@@ -23,7 +25,6 @@ pub fn run(dir: &Path, asked: &Enroll) -> Result<Answer, ClientError> {
         partitions.len(),
         partitions.join(", ")
     );
-    let json =
-        json!({ "device": enrolled.device.to_hex(), "role": enrolled.role, "partitions": partitions });
+    let json = json!({ "device": enrolled.device.to_hex(), "role": enrolled.role, "partitions": partitions });
     Ok(Answer::new(json, text))
 }

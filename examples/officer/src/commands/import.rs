@@ -30,7 +30,9 @@ pub fn read(phone: &Phone, template: &Draft, path: &Path) -> Result<Vec<Ready>, 
             continue;
         }
         if ready.len() >= MAX_LINES {
-            return Err(ClientError::refused(format!("terlalu banyak baris: paling banyak {MAX_LINES} per berkas")));
+            return Err(ClientError::refused(format!(
+                "terlalu banyak baris: paling banyak {MAX_LINES} per berkas"
+            )));
         }
         match draft(template, &folder, &line).and_then(|draft| phone.check(&draft)) {
             Ok(one) => ready.push(one),
@@ -116,14 +118,16 @@ mod tests {
         let line = r#"{"nama": "Sri", "lampiran": {"surat_kehilangan": "a.jpg", "kk": ["b.jpg", "c.jpg"]}}"#;
         let draft = draft(&template, Path::new("/tidak/ada"), line).unwrap();
         assert_eq!(draft.fields, [("nama".to_owned(), "Sri".to_owned())]);
-        let names: Vec<&str> = draft.attachments.iter().map(|(requirement, _)| requirement.as_str()).collect();
+        let names: Vec<&str> =
+            draft.attachments.iter().map(|(requirement, _)| requirement.as_str()).collect();
         assert_eq!(names, ["kk", "kk", "surat_kehilangan"]);
         assert_eq!(draft.attachments.last().unwrap().1, Path::new("a.jpg"));
     }
 
     #[test]
     fn wrong_lines_are_refused_without_repeating_them() {
-        for wrong in ["[]", "x", r#"{"nik": 3312}"#, r#"{"lampiran": "a.jpg"}"#, r#"{"lampiran": {"kk": 1}}"#] {
+        for wrong in ["[]", "x", r#"{"nik": 3312}"#, r#"{"lampiran": "a.jpg"}"#, r#"{"lampiran": {"kk": 1}}"#]
+        {
             let said = draft(&Draft::default(), Path::new(""), wrong).unwrap_err().to_string();
             assert!(!said.contains("3312"), "{said}");
         }

@@ -28,12 +28,20 @@ fn page(json: &Value) -> String {
     let _ = writeln!(page, "Versi      {}", json.get("revision").and_then(Value::as_u64).unwrap_or(0));
     let _ = writeln!(page, "Sampai     {}", marks(&part("mark")));
     section(&mut page, "ISIAN", fields(json));
-    section(&mut page, "LAMPIRAN", rows(json, "attachments", &["requirement", "bytes", "complete", "at_office"]));
+    section(
+        &mut page,
+        "LAMPIRAN",
+        rows(json, "attachments", &["requirement", "bytes", "complete", "at_office"]),
+    );
     section(&mut page, "BERTENTANGAN (pilih dengan `choose`)", rows(json, "conflicts", &["field"]));
     section(&mut page, "PERINGATAN", rows(json, "warnings", &["id", "ticked", "sentence"]));
     section(&mut page, "MASIH KURANG", rows(json, "missing", &["what", "id", "sentence"]));
     section(&mut page, "DAPAT DILAKUKAN", rows(json, "available", &["act", "role", "label"]));
-    section(&mut page, "CATATAN RESMI", rows(json, "record", &["at", "act", "role", "outcome", "by", "reason"]));
+    section(
+        &mut page,
+        "CATATAN RESMI",
+        rows(json, "record", &["at", "act", "role", "outcome", "by", "reason"]),
+    );
     section(&mut page, "PEMBERITAHUAN", rows(json, "notices", &["at", "id", "text"]));
     let _ = writeln!(page, "\nid {}", part("id"));
     page

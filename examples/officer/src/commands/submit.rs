@@ -28,7 +28,8 @@ fn all(phone: &mut Phone) -> Result<Answer, ClientError> {
     });
     bar.finish_and_clear();
     let (submitted, left) = done?;
-    let said: Vec<String> = left.iter().map(|(number, why)| format!("{number} tidak diajukan: {why}")).collect();
+    let said: Vec<String> =
+        left.iter().map(|(number, why)| format!("{number} tidak diajukan: {why}")).collect();
     if submitted.is_empty() && !left.is_empty() {
         return Err(ClientError::refused(said.join("\n")));
     }
