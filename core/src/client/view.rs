@@ -50,18 +50,14 @@ impl Phone {
         }
         let hex = name.len() >= MIN_PREFIX && name.len() <= ID && name.bytes().all(|b| b.is_ascii_hexdigit());
         if hex {
-            let prefix = rows::name_key(name);
-            // Numbers that begin so stand between the ids, so a few more rows are read than two.
-            let rows = self.replica.store.scan(&Partition::Office, Table::Number, &prefix, None, 64)?;
-            let mut ids = rows.iter().filter(|(key, _)| key.len() == ID);
-            match (ids.next(), ids.next()) {
-                (Some((_, at)), None) => return Ok(rows::decode(at)?),
-                (Some(_), Some(_)) => {
+            match self.replica.ids_beginning(name)?.as_slice() {
+                [] => {}
+                [at] => return Ok(*at),
+                _ => {
                     return Err(ClientError::refused(
                         "lebih dari satu permohonan berawalan itu: tulis lebih lengkap",
                     ));
                 }
-                (None, _) => {}
             }
         }
         match number {
