@@ -8,9 +8,8 @@ use crate::journal::{EntryHash, Partition};
 use crate::number::Number;
 use crate::replica::ReplicaError;
 use crate::replica::list::{Listed, Mark};
-use crate::replica::rows::{self, ApplicationRow};
+use crate::replica::rows::ApplicationRow;
 use crate::replica::view::Surroundings;
-use crate::store::{Store, Table};
 
 /// Shortest beginning of an id that names an application, in characters.
 const MIN_PREFIX: usize = 8;
