@@ -13,6 +13,7 @@ use crate::journal::vector::{MAX_JOURNALS, Vector};
 use crate::journal::{AuthorId, EntryHash, JournalId, Partition};
 use crate::region::Regions;
 use crate::store::{Query, Store, StoreError, Table};
+use crate::workflow::Calendar;
 
 pub mod case;
 
@@ -28,6 +29,8 @@ use rows::{CertificateRow, JournalRow};
 
 /// Entries of one application that are read at once; more are refused by the rules long before.
 pub const MAX_HISTORY: usize = 20_000;
+/// Applications of one number that are looked at.
+const MAX_NAMED: usize = 16;
 /// Files of the office (services in all versions, regions, holidays) that are kept.
 pub const MAX_OFFICE_FILES: usize = 500;
 
@@ -66,6 +69,7 @@ pub struct Replica<S> {
     office_author: AuthorId,
     catalogue: Catalogue,
     regions: Regions,
+    calendar: Calendar,
 }
 
 impl<S: Store> Replica<S> {
@@ -78,6 +82,7 @@ impl<S: Store> Replica<S> {
             office_author: office.author(),
             catalogue: Catalogue::builtin(),
             regions: Regions::wonogiri(),
+            calendar: Calendar::default(),
         };
         replica.read_office_files()?;
         Ok(replica)
@@ -103,6 +108,11 @@ impl<S: Store> Replica<S> {
         &self.regions
     }
 
+    /// Working hours and holidays: the office's file `hari_libur` holds one date (`YYYY-MM-DD`) a line.
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
     /// Reads the office's published files again; another process may have added one.
     pub fn read_office_files(&mut self) -> Result<(), ReplicaError> {
         let rows = self.store.scan(&Partition::Office, Table::Catalogue, &[], None, MAX_OFFICE_FILES)?;
@@ -112,6 +122,11 @@ impl<S: Store> Replica<S> {
             {
                 // The office published it after the same check; what cannot be added here is simply not offered.
                 let _ = self.catalogue.add(file);
+            }
+            if key.starts_with(b"hari_libur/")
+                && let Ok(text) = std::str::from_utf8(&bytes)
+            {
+                self.calendar.holidays = text.lines().filter_map(|line| line.trim().parse().ok()).collect();
             }
             if key.starts_with(b"wilayah/")
                 && let Some(regions) =
@@ -206,9 +221,22 @@ impl<S: Store> Replica<S> {
 
     /// Where the application of this number or id (hexadecimal) is.
     pub fn find(&self, number_or_id: &str) -> Result<Option<(Partition, EntryHash)>, ReplicaError> {
-        let key = rows::name_key(number_or_id);
-        let row = self.store.get(&Partition::Office, Table::Number, &key)?;
-        row.map(|bytes| rows::decode(&bytes)).transpose()
+        Ok(self.all_named(number_or_id)?.into_iter().next())
+    }
+
+    /// Every application of this number: more than one until the office tells them apart.
+    pub fn all_named(&self, number_or_id: &str) -> Result<Vec<(Partition, EntryHash)>, ReplicaError> {
+        let prefix = rows::name_key(number_or_id);
+        let rows = self.store.scan(&Partition::Office, Table::Number, &prefix, None, MAX_NAMED)?;
+        rows.iter().map(|(_, at)| rows::decode(at)).collect()
+    }
+
+    /// Applications whose id begins with these hexadecimal digits; at most a few, enough to see that it is not one.
+    pub fn ids_beginning(&self, digits: &str) -> Result<Vec<(Partition, EntryHash)>, ReplicaError> {
+        let prefix = digits.to_ascii_uppercase();
+        let rows = self.store.scan(&Partition::Office, Table::Number, prefix.as_bytes(), None, MAX_NAMED)?;
+        let ids = rows.iter().filter(|(key, _)| key.len() == rows::name_key(&"0".repeat(64)).len() + 32);
+        ids.map(|(_, at)| rows::decode(at)).collect()
     }
 
     /// As [`Replica::find`], or the error for people.

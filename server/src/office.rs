@@ -188,7 +188,7 @@ impl<S: Store> Office<S> {
         for run in &delivery.runs {
             let (partition, author) = (run.journal.partition, run.journal.author);
             if author != delivery.author
-                || !self.opens(&author, &partition)?
+                || !self.replica.opens(&author, &partition)?
                 || self.replica.certificate(&partition, &author)?.is_some()
             {
                 continue;
@@ -196,14 +196,6 @@ impl<S: Store> Office<S> {
             self.grant(&author, partition, dice)?;
         }
         Ok(())
-    }
-
-    /// Whether a device may bring this partition: one of need-to-know that nobody has opened yet, from somebody
-    /// who edits in a village or kecamatan.
-    pub(crate) fn opens(&self, author: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError> {
-        Ok(matches!(partition, Partition::NeedToKnow(_))
-            && self.replica.journals(partition)?.is_empty()
-            && self.replica.editor_key(author)?.is_some())
     }
 
     /// Edits on behalf of a member of staff at the given heads, and returns the case.

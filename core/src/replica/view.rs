@@ -13,9 +13,9 @@ use crate::journal::body::Value as Held;
 use crate::journal::{AttachmentHash, AuthorId, ChangeHash};
 use crate::store::{Store, Table};
 use crate::time::{jakarta, today};
-use crate::workflow::{Available, available_all};
-use crate::workflow::{Decision, Event, Who};
-use crate::workflow::{Due, notifications};
+use crate::workflow::{
+    Available, ClockReading, Decision, Due, Event, Who, available_all, clock, notifications, with_old_card,
+};
 
 /// Applications that are named as possible duplicates at most.
 const MAX_DUPLICATES: usize = 20;
@@ -169,7 +169,16 @@ impl<S: Store> Replica<S> {
         let code = state.as_ref().map_or("DRAF", |state| state.code.as_str());
         let label = service.and_then(|service| service.state(code)).map_or(code, |info| info.label.as_str());
         let available = match (service, &state) {
-            (Some(service), Some(state)) => available_all(service, state),
+            (Some(service), Some(state)) => {
+                let surrender = self.with_form(
+                    case,
+                    &registers,
+                    &BTreeSet::new(),
+                    around.now,
+                    checks::surrender_applies,
+                )?;
+                with_old_card(service, state, surrender, available_all(service, state))
+            }
             _ => Vec::new(),
         };
         let site = |site: Option<crate::catalogue::Site>| json!(site);
@@ -198,6 +207,10 @@ impl<S: Store> Replica<S> {
             "record": self.record(case, around)?,
             "papers": state.as_ref().map(|state| state.papers),
             "old_card": state.as_ref().map(|state| state.old_card),
+            "service_time": match (service, &state) {
+                (Some(service), Some(state)) => service_time(&clock(service, state, self.calendar(), around.now)),
+                _ => Value::Null,
+            },
             "duplicates": self.duplicates(case)?,
             "waiting": row.waiting,
             "held": case.edits.iter().filter_map(|edit| match edit.standing {
@@ -352,6 +365,14 @@ pub fn time_text(time: i64) -> String {
 /// An item of `missing`.
 pub fn missing_json(missing: &Missing) -> Value {
     json!({ "what": missing.what.as_str(), "id": missing.id, "sentence": missing.sentence })
+}
+
+fn service_time(reading: &ClockReading) -> Value {
+    json!({
+        "clock": reading.mode, "worked_minutes": reading.worked_minutes, "limit_minutes": reading.limit_minutes,
+        "overdue": reading.overdue, "step_minutes": reading.step_minutes,
+        "step_limit_minutes": reading.step_limit_minutes, "step_overdue": reading.step_overdue,
+    })
 }
 
 fn available_json(available: &Available) -> Value {

@@ -10,7 +10,7 @@ use loket_core::replica::write::{Dice, text};
 use loket_core::replica::{ReplicaError, rows};
 use loket_core::store::{Store, Table};
 use loket_core::value;
-use loket_core::workflow::{Actor, Decision, Event, Who, Wish};
+use loket_core::workflow::{ACT_RELEASE, Actor, Decision, Event, Who, Wish};
 
 use super::Office;
 use super::people::StaffRow;
@@ -63,6 +63,13 @@ impl<S: Store> Office<S> {
     ) -> Result<(Case, Decision), ActError> {
         let case = self.replica.materialise(partition, id)?;
         let staff = self.staff(act.staff)?;
+        if act.act == ACT_RELEASE && matches!(staff.role, Role::FrontOffice | Role::Admin) {
+            let released = self.release(case, now, dice)?;
+            if let (case, Some(decision)) = released {
+                return Ok((case, decision));
+            }
+        }
+        let case = self.replica.case(partition, id)?;
         let (case, params) = self.correct(case, &act, now, dice)?;
         let service = case.service.clone();
         let kind = service.as_ref().and_then(|file| file.service.act(&act.act)).map(|act| act.kind());
@@ -87,6 +94,20 @@ impl<S: Store> Office<S> {
         let case = self.record(case, decision.clone(), dice)?;
         let case = self.settle(case, now, dice)?;
         Ok((case, decision))
+    }
+
+    /// Lets go of a submission that waits for entries of a phone that does not come: it is answered, and may be
+    /// made again. Nothing where none waits.
+    fn release(
+        &mut self,
+        case: Case,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<(Case, Option<Decision>), ReplicaError> {
+        let Some(request) = case.open_requests().next().cloned() else { return Ok((case, None)) };
+        let decision = self.unanswerable(&case, &request, now)?;
+        let case = self.record(case, decision.clone(), dice)?;
+        Ok((self.settle(case, now, dice)?, Some(decision)))
     }
 
     /// Corrections that come with an act become an edit of the office on the frozen version.

@@ -95,9 +95,7 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
     }
 
     fn admits(&self, peer: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError> {
-        Ok(matches!(partition, Partition::NeedToKnow(_))
-            && self.replica.journals(partition)?.is_empty()
-            && self.replica.editor_key(peer)?.is_some())
+        self.replica.opens(peer, partition)
     }
 
     fn vector(&self, partition: &Partition) -> Result<Vector, ReplicaError> {
