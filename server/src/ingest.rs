@@ -217,7 +217,11 @@ impl Thread {
             self.work(command);
         }
         self.deliver_jobs();
-        self.checkpoint();
+        // The file alone is then the whole office, for whoever copies it; where somebody still reads, it takes both.
+        if self.office.replica.store.purge().is_err() {
+            self.dirty = true;
+            self.checkpoint();
+        }
         debug!("writer ended");
     }
 

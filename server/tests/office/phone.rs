@@ -5,11 +5,14 @@ use std::net::SocketAddr;
 
 use data_encoding::HEXLOWER;
 use futures_util::{SinkExt, StreamExt};
+use loket_core::catalogue::{Field, Kind};
+use loket_core::checks::What;
 use loket_core::identity::{PublicKey, SeededKey, Signer};
 use loket_core::journal::body::{Op, Value};
 use loket_core::journal::{AttachmentHash, EntryHash, Partition};
 use loket_core::replica::Replica;
-use loket_core::replica::write::{Author, Opening, text};
+use loket_core::replica::rows::AttachmentRow;
+use loket_core::replica::write::{Asked, Author, Opening, text};
 use loket_core::store::memory::MemoryStore;
 use loket_core::sync::message::Message;
 use loket_core::sync::session::{Output, Session};
@@ -172,10 +175,71 @@ impl Phone {
         (case.unwrap().id, hash)
     }
 
+    /// Fills in whatever the catalogue asks for, with fictional values, until nothing is missing; then submits.
+    /// Returns the scan that stands for every paper.
+    pub fn fill_and_submit(&mut self, id: &EntryHash, scan: &[u8]) -> AttachmentHash {
+        let hash = AttachmentHash(*blake3::hash(scan).as_bytes());
+        let (place, now) = (self.place, now());
+        let author = Author { signer: &self.key, epoch: self.epoch };
+        for _ in 0..200 {
+            let case = self.replica.case(&place, id).unwrap();
+            let Some(missing) = self.replica.missing(&case, now).unwrap().into_iter().next() else { break };
+            let service = case.service.clone().unwrap();
+            let op = match missing.what {
+                What::Field => text(&missing.id, &value(service.service.field(&missing.id).unwrap())),
+                What::Requirement => Op {
+                    register: format!("lampiran/{}/1", missing.id),
+                    value: Value::Attachment(hash, scan.len() as u64),
+                },
+                What::Warning => {
+                    let warnings = self.replica.warnings(&case, now).unwrap();
+                    let warning = warnings.iter().find(|warning| warning.id == missing.id).unwrap();
+                    text(&format!("periksa/{}", warning.id), &warning.fingerprint)
+                }
+                What::Attachment => {
+                    let row = self.replica.attachment(&place, &hash).unwrap().unwrap();
+                    let row = AttachmentRow { here: true, ..row };
+                    self.replica.transaction(|replica| replica.put_attachment(&place, &hash, &row)).unwrap();
+                    continue;
+                }
+                What::Conflict => panic!("{missing:?}"),
+            };
+            let edited = self.replica.transaction(|r| r.edit(&author, case, vec![op], now, &mut dice));
+            assert!(edited.is_ok(), "{missing:?}: {:?}", edited.err());
+        }
+        let case = self.replica.case(&place, id).unwrap();
+        assert!(self.replica.missing(&case, now).unwrap().is_empty());
+        let wish = Asked { act: "ajukan".into(), freezes: true, reason: None, params: Vec::new() };
+        self.replica
+            .transaction(|replica| {
+                replica.request(&author, &case, wish, now, &mut dice)?;
+                replica.seal(&author, place)
+            })
+            .unwrap();
+        hash
+    }
+
     /// The office's name.
     pub fn office(&self) -> loket_core::journal::AuthorId {
         self.replica.office_author()
     }
+}
+
+/// A valid value for a field.
+fn value(field: &Field) -> String {
+    let typed = match field.kind {
+        Kind::Nik => "3312084107900001",
+        Kind::NomorKk => "3312080101050001",
+        Kind::Nama => "Contoh Pemohon",
+        Kind::Tanggal => "1990-07-01",
+        Kind::Teks | Kind::Catatan => "contoh",
+        Kind::Telepon => "0812 3456 7890",
+        Kind::Pilihan => &field.options[0].id,
+        Kind::Wilayah => "33.12.08.2002",
+        Kind::Bilangan => "1",
+        Kind::YaTidak => "ya",
+    };
+    loket_core::value::parse(field.kind, &field.options, field.many, typed).unwrap()
 }
 
 impl Link {
