@@ -1,7 +1,7 @@
 //! New applications: checked as a whole, then written, many in one transaction.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fields::{check_size, known_requirement, operation, unknown};
@@ -111,19 +111,20 @@ impl Phone {
         each: &mut dyn FnMut(usize),
     ) -> Result<Vec<Created>, ClientError> {
         let mut created = Vec::with_capacity(drafts.len());
+        // One file often serves many applications; it is taken in once.
+        let mut taken: BTreeMap<&Path, (AttachmentHash, u64)> = BTreeMap::new();
         for group in drafts.chunks(GROUP) {
             let mut with_scans = Vec::with_capacity(group.len());
             for draft in group {
-                let mut scans = Vec::new();
+                let mut scans = Vec::with_capacity(draft.attachments.len());
                 for (requirement, path) in &draft.attachments {
-                    let (hash, bytes) = self.files.import(path)?;
-                    scans.push(Copied {
-                        requirement: requirement.clone(),
-                        hash,
-                        bytes,
-                        here: true,
-                        at_office: false,
-                    });
+                    let (hash, bytes) = match taken.get(path.as_path()) {
+                        Some(known) => *known,
+                        None => self.files.import(path)?,
+                    };
+                    taken.insert(path, (hash, bytes));
+                    let requirement = requirement.clone();
+                    scans.push(Copied { requirement, hash, bytes, here: true, at_office: false });
                 }
                 with_scans.push((draft, scans));
             }
@@ -231,7 +232,7 @@ fn variant_of(file: &ServiceFile, asked: Option<&str>) -> Result<Option<String>,
 }
 
 /// Refuses a scan that is not there or does not fit, before anything is written.
-pub(super) fn check_file(path: &std::path::Path) -> Result<(), ClientError> {
+pub(super) fn check_file(path: &Path) -> Result<(), ClientError> {
     let found = match std::fs::metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -8,6 +8,8 @@ use crate::value;
 
 /// Names that an error suggests.
 const NEAR: usize = 3;
+/// So many names are listed in full where none is near.
+const FEW: usize = 12;
 /// Bytes of values that one edit may carry, below what a body holds.
 const MAX_EDIT_BYTES: usize = 48 << 10;
 /// Registers below this hold remarks, which are added and never rewritten.
@@ -65,11 +67,16 @@ fn unknown_field(service: &Service, field: &str) -> ReplicaError {
     unknown("isian", field, service.fields.iter().map(|field| field.id.as_str()))
 }
 
-/// "There is no such …", with the names that come nearest.
+/// "There is no such …", with the names that come nearest, or all of a few.
 pub(super) fn unknown<'a>(what: &str, name: &str, all: impl Iterator<Item = &'a str>) -> ReplicaError {
-    let near = near(name, all);
-    let hint =
-        if near.is_empty() { String::new() } else { format!("; mungkin maksudnya {}", near.join(", ")) };
+    let all: Vec<&str> = all.collect();
+    let near = near(name, all.iter().copied());
+    let hint = match (near.is_empty(), all.len()) {
+        (false, _) => format!("; mungkin maksudnya {}", near.join(", ")),
+        (true, 0) => "; di sini tidak ada yang dapat disebut".to_owned(),
+        (true, 1..=FEW) => format!("; pilih salah satu: {}", all.join(", ")),
+        (true, _) => String::new(),
+    };
     // Names are ids of the catalogue; what was typed may be anything, so only a short plain word is repeated.
     let plain = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphabetic() || b"_-./".contains(&b));
     let name = if plain { format!(" \"{name}\"") } else { String::new() };

@@ -15,6 +15,9 @@ use crate::replica::view::Surroundings;
 const MIN_PREFIX: usize = 8;
 /// Characters of an id.
 const ID: usize = 64;
+/// Two devices gave the same number, and the office has not told them apart yet.
+const TWINS: &str =
+    "dua permohonan bernomor sama: sebut id-nya, sampai Dinas memberi nomor baru kepada salah satunya";
 
 /// An application that was found.
 pub struct Found {
@@ -32,9 +35,10 @@ impl Phone {
     /// # Errors
     /// Where there is none, or more than one id begins so.
     pub fn find(&self, name: &str) -> Result<Found, ClientError> {
-        let (partition, id) = match self.replica.find(name)? {
-            Some(at) => at,
-            None => self.find_leniently(name.trim())?,
+        let (partition, id) = match self.replica.all_named(name)?.as_slice() {
+            [] => self.find_leniently(name.trim())?,
+            [at] => *at,
+            _ => return Err(ClientError::refused(TWINS)),
         };
         let row = self.replica.row(&partition, &id)?.ok_or(ReplicaError::NotFound)?;
         Ok(Found { partition, id, row })
@@ -42,10 +46,12 @@ impl Phone {
 
     fn find_leniently(&self, name: &str) -> Result<(Partition, EntryHash), ClientError> {
         let number = Number::parse(name);
-        if let Ok(number) = &number
-            && let Some(at) = self.replica.find(&number.to_string())?
-        {
-            return Ok(at);
+        if let Ok(number) = &number {
+            match self.replica.all_named(&number.to_string())?.as_slice() {
+                [] => {}
+                [at] => return Ok(*at),
+                _ => return Err(ClientError::refused(TWINS)),
+            }
         }
         let hex = name.len() >= MIN_PREFIX && name.len() <= ID && name.bytes().all(|b| b.is_ascii_hexdigit());
         if hex {

@@ -59,24 +59,27 @@ pub fn wheel(what: &'static str) -> ProgressBar {
 
 /// Lines of aligned columns under a heading.
 pub fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = heading.iter().map(|cell| cell.chars().count()).collect();
+    let heading: Vec<String> = heading.iter().map(|cell| (*cell).to_owned()).collect();
+    let all: Vec<Vec<String>> = std::iter::once(heading).chain(rows.iter().cloned()).collect();
+    columns(&all).join("\n") + "\n"
+}
+
+/// Rows as lines, their columns aligned.
+pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    let mut widths = vec![0; rows.iter().map(Vec::len).max().unwrap_or(0)];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let heading: Vec<String> = heading.iter().map(|cell| (*cell).to_owned()).collect();
-    let mut text = String::new();
-    for row in std::iter::once(&heading).chain(rows) {
+    let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| {
             let pad = width.saturating_sub(cell.chars().count());
             format!("{cell}{}", " ".repeat(pad))
         });
-        let line = cells.collect::<Vec<_>>().join("  ");
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use loket_core::replica::list::Mark;
 use serde_json::Value;
 
 use super::list::words;
-use crate::output::{Answer, table};
+use crate::output::{Answer, columns};
 
 /// The marks in their order.
 const MARKS: [Mark; 4] = [Mark::Phone, Mark::Carried, Mark::Office, Mark::Decided];
@@ -71,17 +71,13 @@ fn rows(json: &Value, list: &str, columns: &[&str]) -> Vec<Vec<String>> {
 }
 
 fn section(page: &mut String, title: &str, rows: Vec<Vec<String>>) {
-    if !rows.is_empty() {
-        let _ = write!(page, "\n{}", table(&[title], &rows_wide(rows)));
+    if rows.is_empty() {
+        return;
     }
-}
-
-/// Rows as one cell each under a heading of one, their columns aligned among themselves.
-fn rows_wide(rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
-    let lines = table(&[], &[]).len();
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(lines);
-    let blank = vec![""; columns];
-    table(&blank, &rows).lines().skip(1).map(|line| vec![format!("  {line}")]).collect()
+    let _ = writeln!(page, "\n{title}");
+    for line in columns(&rows) {
+        let _ = writeln!(page, "  {line}");
+    }
 }
 
 fn text(json: &Value, name: &str) -> String {

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use crate::arguments::Submit;
 use crate::output::{Answer, bar, complain};
 
+/// Drafts that were left and are named at most.
+const MAX_SAID: usize = 10;
+
 pub fn run(phone: &mut Phone, asked: &Submit) -> Result<Answer, ClientError> {
     match &asked.id {
         Some(id) => {
@@ -28,8 +31,11 @@ fn all(phone: &mut Phone) -> Result<Answer, ClientError> {
     });
     bar.finish_and_clear();
     let (submitted, left) = done?;
-    let said: Vec<String> =
-        left.iter().map(|(number, why)| format!("{number} tidak diajukan: {why}")).collect();
+    let sentence = |(number, why): &(String, String)| format!("{number} tidak diajukan: {why}");
+    let mut said: Vec<String> = left.iter().take(MAX_SAID).map(sentence).collect();
+    if left.len() > said.len() {
+        said.push(format!("… dan {} permohonan lain: lihat `missing`", left.len() - said.len()));
+    }
     if submitted.is_empty() && !left.is_empty() {
         return Err(ClientError::refused(said.join("\n")));
     }
