@@ -1,4 +1,5 @@
 //! The tests that go through real processes, and the rules of the house: one binary, so that it links once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod stories;
 mod tidy;

@@ -1,0 +1,173 @@
+//! What sync costs, counted on the wire between phone and office: exact promises, and the figures for the docs.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use loket_tests::{Office, Phone, Server, VILLAGE};
+use serde_json::{Value, json};
+
+use super::proxy::{Proxy, Tally};
+use super::script::{Dice, Person, items, scan, text};
+
+/// Most bytes, both ways, of a reconnect where nothing is new.
+const NOTHING_NEW: u64 = 1 << 10;
+/// Most bytes, both ways, of ten changed among a thousand, three fields each.
+const TEN_CHANGED: u64 = 3 << 10;
+/// Most bytes for each of a thousand new applications, receipts included.
+const PUSHED_EACH: u64 = 400;
+/// Most bytes for each of a thousand applications that a new phone fetches.
+const FETCHED_EACH: u64 = 450;
+
+/// One filled application as a line for `new --from`: 32 fields of somebody else each, three papers.
+fn line(seed: u64, papers: &[PathBuf; 3]) -> String {
+    let mut dice = Dice(seed);
+    let mut pick = |of: &[&str]| of[usize::try_from(dice.below(of.len() as u64)).unwrap()].to_owned();
+    let (person, mother, father) = (Person(seed), Person(seed + 20_000), Person(seed + 40_000));
+    let hamlets = ["Krajan", "Ngasinan", "Sumberejo", "Jatirejo", "Karanglo", "Pule", "Tempel", "Bakalan"];
+    let jobs = ["Petani/pekebun", "Buruh harian lepas", "Wiraswasta", "Pedagang", "Karyawan swasta", "Guru"];
+    let faiths = ["islam", "islam", "islam", "kristen", "katolik", "hindu", "buddha"];
+    let old = format!("Dusun {} RT {:03}", pick(&hamlets), 1 + seed % 9);
+    let new = format!("Dusun {} RT {:03}", pick(&hamlets), 1 + seed % 7);
+    let path = |at: usize| papers[at].to_str().unwrap();
+    json!({
+        "nik": person.nik(), "nama": person.name(), "nomor_kk": Person(seed + 60_000).nik(),
+        "tempat_lahir": pick(&["Wonogiri", "Sukoharjo", "Surakarta", "Pacitan", "Karanganyar"]),
+        "tanggal_lahir": person.birthday(), "jenis_kelamin": "laki-laki",
+        "golongan_darah": pick(&["A", "B", "AB", "O", "tidak_tahu"]), "agama": pick(&faiths),
+        "status_perkawinan": pick(&["kawin", "belum_kawin", "cerai_mati"]),
+        "hubungan_keluarga": pick(&["kepala_keluarga", "istri", "anak", "orang_tua"]),
+        "pendidikan": pick(&["sd", "smp", "sma", "d3", "s1"]), "pekerjaan": pick(&jobs),
+        "kewarganegaraan": "WNI", "nama_ibu": mother.name(), "nik_ibu": mother.nik(),
+        "nama_ayah": father.name(), "nik_ayah": father.nik(), "alamat": new, "rt": format!("{:03}", 1 + seed % 7),
+        "rw": format!("{:03}", 1 + seed % 5), "desa": VILLAGE, "kecamatan": "33.12.08", "kabupaten": "33.12",
+        "provinsi": "33", "kode_pos": "57654", "telepon": format!("0812{:08}", seed * 7_919 % 100_000_000),
+        "setuju_sms": "ya", "perubahan": "alamat", "semula_alamat": old, "menjadi_alamat": new,
+        "asal_pindah": "luar_kabupaten", "dasar_alamat": format!("SKPWNI/33/{:05}/2026", seed * 31 % 100_000),
+        "lampiran": { "kartu_keluarga": path(0), "ktp_lama": path(1), "surat_pindah": path(2) },
+    })
+    .to_string()
+}
+
+/// A file of such lines, for these seeds.
+fn lines(folder: &Path, seeds: std::ops::Range<u64>) -> PathBuf {
+    let papers = ["kk", "ktp", "pindah"].map(|name| scan(folder, name));
+    let path = folder.join(format!("{}.jsonl", seeds.start));
+    let mut file = fs::File::create(&path).unwrap();
+    let count = seeds.end - seeds.start;
+    let mut bytes = 0;
+    for line in seeds.map(|seed| line(seed, &papers)) {
+        bytes += line.len() as u64;
+        writeln!(file, "{line}").unwrap();
+    }
+    assert!((1_100..1_500).contains(&(bytes / count)), "about 1,300 bytes each: {}", bytes / count);
+    path
+}
+
+/// An office, a wire and a phone at its end.
+struct Wire {
+    office: Office,
+    _server: Server,
+    proxy: Proxy,
+    phone: Phone,
+}
+
+impl Wire {
+    fn new() -> Self {
+        let office = Office::new();
+        let server = office.serve();
+        let proxy = Proxy::to(server.url());
+        let phone = Self::phone(&office, &proxy);
+        Self { office, _server: server, proxy, phone }
+    }
+
+    fn phone(office: &Office, proxy: &Proxy) -> Phone {
+        let phone = Phone::enrolled_at(office, proxy.url(), "operator-desa", VILLAGE).0;
+        proxy.take();
+        phone
+    }
+
+    /// Makes applications of these seeds and returns their ids.
+    fn make(&self, seeds: std::ops::Range<u64>) -> Vec<String> {
+        let (count, start) = (seeds.end - seeds.start, Instant::now());
+        let file = lines(self.office.path(), seeds);
+        let made = self.phone.run(&["new", "ktp-el-perubahan", "--from", file.to_str().unwrap()]);
+        assert_eq!(items(&made).len() as u64, count);
+        println!("{count} applications from a file: {:.1} s", start.elapsed().as_secs_f64());
+        items(&made).iter().map(|one| text(one, "id").to_owned()).collect()
+    }
+
+    /// Syncs and returns what the one connection of entries carried, and what the program says of it. What
+    /// attachments cost beside it is printed.
+    fn sync(&self, phone: &Phone, what: &str) -> (Tally, Value) {
+        let start = Instant::now();
+        let said = phone.sync();
+        let seconds = start.elapsed().as_secs_f64();
+        let (mut sync, attachments) = self.proxy.take();
+        assert_eq!(sync.len(), 1, "one connection for the entries of {what}");
+        let tally = sync.remove(0);
+        println!(
+            "{what}: {} bytes ({} up, {} down), {} turns, {} round trips, {seconds:.1} s; attachments {attachments}",
+            tally.bytes(),
+            tally.up,
+            tally.down,
+            tally.turns,
+            said["round_trips"]
+        );
+        (tally, said)
+    }
+
+    /// A reconnect with nothing new keeps its promise.
+    fn nothing_new(&self, applications: usize) {
+        let (tally, said) = self.sync(&self.phone, &format!("nothing new at {applications}"));
+        assert!(tally.bytes() <= NOTHING_NEW, "{tally:?}");
+        assert_eq!((&said["entries_sent"], &said["entries_received"]), (&json!(0), &json!(0)), "{said}");
+        assert!(said["round_trips"].as_u64().unwrap() <= 2, "the hello, and one after it: {said}");
+        // The upgrade, the hello and one more: three requests, so two turns, and the closing of the socket.
+        assert!(tally.turns <= 3, "{tally:?}");
+    }
+}
+
+#[test]
+fn a_hundred_applications_and_nothing_new() {
+    let wire = Wire::new();
+    wire.make(0..100);
+    wire.sync(&wire.phone, "100 new");
+    wire.nothing_new(100);
+}
+
+#[test]
+fn a_thousand_applications_and_ten_thousand() {
+    let wire = Wire::new();
+    let ids = wire.make(1_000..2_000);
+    let (tally, said) = wire.sync(&wire.phone, "1,000 new");
+    assert!(tally.bytes() <= PUSHED_EACH * 1_000, "{tally:?}");
+    assert!(said["entries_sent"].as_u64().unwrap() >= 1_000, "{said}");
+    // Whatever the office says back to new entries, after which all is quiet.
+    wire.sync(&wire.phone, "the office's answer to 1,000 new");
+    wire.nothing_new(1_000);
+
+    let fields = |at: usize| [format!("rt={:03}", at + 11), format!("rw={:03}", at + 21), "pekerjaan=Nelayan".into()];
+    for (at, id) in ids.iter().step_by(100).enumerate() {
+        let [rt, rw, job] = fields(at);
+        wire.phone.run(&["set", id, &rt, &rw, &job]);
+    }
+    let (tally, said) = wire.sync(&wire.phone, "10 of 1,000 changed");
+    assert!(tally.bytes() <= TEN_CHANGED, "{tally:?}");
+    assert_eq!(said["entries_sent"], 10, "{said}");
+
+    let other = Wire::phone(&wire.office, &wire.proxy);
+    let (tally, said) = wire.sync(&other, "1,000 fetched by a new phone");
+    assert!(tally.bytes() <= FETCHED_EACH * 1_000, "{tally:?}");
+    assert!(said["entries_received"].as_u64().unwrap() >= 1_010, "{said}");
+    let (here, there) = (other.run(&["list"]), wire.phone.run(&["list"]));
+    assert_eq!((items(&here).len(), items(&there).len()), (1_000, 1_000));
+    let last = ids.last().unwrap();
+    assert_eq!(other.run(&["show", last])["heads"], wire.phone.run(&["show", last])["heads"]);
+
+    wire.make(10_000..19_000);
+    wire.sync(&wire.phone, "9,000 new");
+    wire.sync(&wire.phone, "the office's answer to 9,000 new");
+    wire.nothing_new(10_000);
+}
