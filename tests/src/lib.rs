@@ -272,6 +272,12 @@ impl Server {
         &self.url
     }
 
+    /// Kills it with signal 9, as a loss of power would.
+    pub fn kill(&mut self) {
+        let _ = self.process.0.kill();
+        let _ = self.process.0.wait();
+    }
+
     /// Asks it to stop (SIGTERM) and tells whether it ended well.
     ///
     /// # Panics

@@ -255,7 +255,6 @@ fn broken(file: &str, what: &str, by: &str) -> (String, usize) {
 fn a_catalogue_file_is_checked_with_line_and_cure() {
     let office = Office::new();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/catalogue/ktp-el-hilang.toml");
-    let path = if path.exists() { path } else { Path::new("core/catalogue/ktp-el-hilang.toml").to_owned() };
     let good = fs::read_to_string(path).unwrap();
     let checked = |text: &str| {
         let file = office.path().join("layanan.toml");

@@ -2,22 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use loket_tests::{Office, Phone, Running, VILLAGE};
+use loket_tests::{Office, Phone, Running, Server, VILLAGE};
 use serde_json::{Value, json};
 
 use super::proxy::Proxy;
 use super::script::{Dice, Person, items, scan, sound, text, texts};
 
-/// How often the office loses its power.
-const KILLS: u64 = 50;
+/// How often the office loses its power: batches, after each of which the phones are asked, and kills in each.
+const KILLS: (u64, u64) = (5, 10);
 /// Phones that work meanwhile.
-const PHONES: usize = 3;
-/// The seed of all that is random here; the story prints it where it fails.
+const PHONES: u64 = 3;
+/// The seed of all that is random here.
 const SEED: u64 = 20_261_123;
 
 /// Works on until told to stop: begins, writes, attaches, and syncs, which may fail while nobody is there.
@@ -28,10 +27,11 @@ fn work(phone: &Phone, seed: u64, stop: &AtomicBool) -> BTreeMap<String, String>
     let paper = scan(phone.path(), &format!("pindaian {seed}"));
     while !stop.load(Ordering::Relaxed) {
         let old = written.keys().nth(usize::try_from(dice.below(8)).unwrap()).cloned();
+        let new = old.is_none();
         let id = old.unwrap_or_else(|| phone.begin("ktp-el-rusak").0);
         let value = format!("Dusun {}", dice.below(1_000_000));
         phone.run(&["set", &id, &format!("alamat={value}"), "rt=001"]);
-        if !written.contains_key(&id) {
+        if new {
             phone.run(&["attach", &id, "kartu_keluarga", paper.to_str().unwrap()]);
         }
         written.insert(id, value);
@@ -41,75 +41,85 @@ fn work(phone: &Phone, seed: u64, stop: &AtomicBool) -> BTreeMap<String, String>
     written
 }
 
-/// What the phones were told is at the office, is there, as they have it.
-fn receipted_is_there(office: &Office, phone: &Phone, known: &Mutex<BTreeMap<String, Value>>) {
+/// What this phone was told is at the office, is there as it has it; returns how many such applications.
+fn receipted_is_there(office: &Office, phone: &Phone, written: &BTreeMap<String, String>) -> usize {
     let listed = phone.run(&["list"]);
-    for row in items(&listed) {
+    let mut count = 0;
+    for (id, value) in written {
+        let row = items(&listed).iter().find(|row| row["id"] == json!(id)).expect("still on the phone");
+        let here = phone.run(&["show", id]);
+        assert_eq!(here["fields"]["alamat"], json!(value), "lost on the phone (seed {SEED})");
         if !["office", "decided"].contains(&text(row, "mark")) {
             continue;
         }
-        let (id, number) = (text(row, "id"), text(row, "number"));
-        let here = phone.run(&["show", id]);
-        let mut known = known.lock().unwrap();
-        if known.get(id) == Some(&here["heads"]) {
-            continue;
-        }
-        let there = office.outcome(&["show", number]);
-        assert!(there.success, "receipted and lost: {}", there.stderr);
+        let there = office.outcome(&["show", text(row, "number")]);
+        assert!(there.success, "receipted and lost (seed {SEED}): {}", there.stderr);
         let there = there.json();
         assert_eq!(there["heads"], here["heads"], "receipted and lost (seed {SEED})");
         assert_eq!(there["fields"], here["fields"]);
-        known.insert(id.to_owned(), here["heads"].clone());
+        count += 1;
+    }
+    count
+}
+
+/// Kills the server again and again and verifies what is on disk each time.
+fn kill(office: &Office, proxy: &Proxy, server: &mut Server, dice: &mut Dice) {
+    for kill in 0..KILLS.1 {
+        let moment = 30 + dice.below(700);
+        thread::sleep(Duration::from_millis(moment));
+        server.kill();
+        println!("kill {kill} after {moment} ms (seed {SEED})");
+        sound(office);
+        *server = office.serve();
+        proxy.lead_to(server.url());
     }
 }
 
 #[test]
 fn the_office_loses_nothing_that_it_receipted() {
     let office = Office::new();
-    let server = Mutex::new(Some(office.serve()));
-    let proxy = Proxy::to(server.lock().unwrap().as_ref().unwrap().url());
-    let phones: Vec<Phone> = (0..PHONES)
-        .map(|_| Phone::enrolled_at(&office, proxy.url(), "operator-desa", VILLAGE).0)
-        .collect();
-    let known = Mutex::new(BTreeMap::new());
+    let mut server = office.serve();
+    let proxy = Proxy::to(server.url());
+    let phones: Vec<Phone> =
+        (0..PHONES).map(|_| Phone::enrolled_at(&office, proxy.url(), "operator-desa", VILLAGE).0).collect();
     let mut dice = Dice(SEED);
-    for round in 0..KILLS {
+    let (mut total, mut receipted) = (0, 0);
+    for batch in 0..KILLS.0 {
         let stop = AtomicBool::new(false);
-        let moment = 30 + dice.below(400);
-        thread::scope(|scope| {
-            for (at, phone) in phones.iter().enumerate() {
-                let (stop, seed) = (&stop, SEED + round * 100 + at as u64);
-                scope.spawn(move || work(phone, seed, stop));
-            }
-            thread::sleep(Duration::from_millis(moment));
-            drop(server.lock().unwrap().take());
+        let written: Vec<BTreeMap<String, String>> = thread::scope(|scope| {
+            let seeds = (0..PHONES).map(|at| SEED + batch * PHONES + at);
+            let working: Vec<_> = phones
+                .iter()
+                .zip(seeds)
+                .map(|(phone, seed)| {
+                    let stop = &stop;
+                    scope.spawn(move || work(phone, seed, stop))
+                })
+                .collect();
+            kill(&office, &proxy, &mut server, &mut dice);
             stop.store(true, Ordering::Relaxed);
+            working.into_iter().map(|one| one.join().unwrap()).collect()
         });
-        println!("kill {round} after {moment} ms (seed {SEED})");
-        sound(&office);
-        if round % 5 == 0 || round + 1 == KILLS {
-            phones.iter().for_each(|phone| receipted_is_there(&office, phone, &known));
+        for (phone, written) in phones.iter().zip(&written) {
+            total += written.len();
+            receipted += receipted_is_there(&office, phone, written);
         }
-        let again = office.serve();
-        proxy.lead_to(again.url());
-        *server.lock().unwrap() = Some(again);
     }
     // After the last fault every queue drains.
     for phone in phones.iter().chain(&phones) {
         phone.sync();
     }
-    let mut all = 0;
     for phone in &phones {
         let listed = phone.run(&["list"]);
         let marks = texts(&listed, Some("mark"));
         assert!(marks.iter().all(|mark| mark == "office" || mark == "decided"), "{marks:?}");
-        all = all.max(marks.len());
-        receipted_is_there(&office, phone, &known);
+        assert_eq!(marks.len(), total, "each phone has what all wrote");
     }
     let verified = sound(&office);
-    assert_eq!(verified["applications"], all);
+    assert_eq!(verified["applications"], total);
     assert!(!office.log().contains("panicked"), "{}", office.log());
-    println!("{KILLS} kills, {all} applications, {} entries", verified["entries"]);
+    let entries = &verified["entries"];
+    println!("{total} applications, {receipted} of them known to be at the office meanwhile, {entries} entries");
 }
 
 /// Starts a command, kills it after a while, and returns what it acknowledged.
