@@ -1,5 +1,6 @@
 //! The tests that go through real processes, and the rules of the house: one binary, so that it links once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod sim;
 mod stories;
 mod tidy;

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "sqlite")]
 mod files;
+pub mod token;
 
 #[cfg(feature = "sqlite")]
 pub use files::AttachmentStore;

@@ -14,6 +14,8 @@ pub mod partition;
 pub mod receipt;
 pub mod run;
 pub mod vector;
+#[cfg(test)]
+mod vectors;
 
 pub use body::Body;
 pub use partition::{Partition, Place};

@@ -5,6 +5,7 @@ pub mod application;
 pub mod attachment;
 pub mod catalogue;
 pub mod checks;
+pub mod enrol;
 pub mod identity;
 pub mod journal;
 pub mod mask;

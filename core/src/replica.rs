@@ -29,6 +29,8 @@ use rows::{CertificateRow, JournalRow};
 
 /// Entries of one application that are read at once; more are refused by the rules long before.
 pub const MAX_HISTORY: usize = 20_000;
+/// Applications of one number that are looked at.
+const MAX_NAMED: usize = 16;
 /// Files of the office (services in all versions, regions, holidays) that are kept.
 pub const MAX_OFFICE_FILES: usize = 500;
 
@@ -219,9 +221,22 @@ impl<S: Store> Replica<S> {
 
     /// Where the application of this number or id (hexadecimal) is.
     pub fn find(&self, number_or_id: &str) -> Result<Option<(Partition, EntryHash)>, ReplicaError> {
-        let key = rows::name_key(number_or_id);
-        let row = self.store.get(&Partition::Office, Table::Number, &key)?;
-        row.map(|bytes| rows::decode(&bytes)).transpose()
+        Ok(self.all_named(number_or_id)?.into_iter().next())
+    }
+
+    /// Every application of this number: more than one until the office tells them apart.
+    pub fn all_named(&self, number_or_id: &str) -> Result<Vec<(Partition, EntryHash)>, ReplicaError> {
+        let prefix = rows::name_key(number_or_id);
+        let rows = self.store.scan(&Partition::Office, Table::Number, &prefix, None, MAX_NAMED)?;
+        rows.iter().map(|(_, at)| rows::decode(at)).collect()
+    }
+
+    /// Applications whose id begins with these hexadecimal digits; at most a few, enough to see that it is not one.
+    pub fn ids_beginning(&self, digits: &str) -> Result<Vec<(Partition, EntryHash)>, ReplicaError> {
+        let prefix = digits.to_ascii_uppercase();
+        let rows = self.store.scan(&Partition::Office, Table::Number, prefix.as_bytes(), None, MAX_NAMED)?;
+        let ids = rows.iter().filter(|(key, _)| key.len() == rows::name_key(&"0".repeat(64)).len() + 32);
+        ids.map(|(_, at)| rows::decode(at)).collect()
     }
 
     /// As [`Replica::find`], or the error for people.

@@ -1,3 +1,17 @@
 //! The registry office's program: merges what officers send, decides, and tells everyone.
+//!
+//! `office` decides and never looks at a clock; around it stand the one thread that writes (`ingest`), a task per
+//! phone (`sync`), HTTP (`router`, `enrol`, `attachments`) and the commands.
 
+pub mod attachments;
+pub mod commands;
+pub mod config;
+pub mod connection;
+pub mod enrol;
+pub mod ingest;
 pub mod office;
+pub mod readers;
+pub mod router;
+pub mod serve;
+pub mod sync;
+pub mod telemetry;

@@ -1,1 +1,5 @@
-fn main() {}
+//! `loket`: the office.
+
+fn main() -> std::process::ExitCode {
+    loket_server::commands::run()
+}

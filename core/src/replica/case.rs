@@ -14,7 +14,7 @@ use crate::catalogue::ServiceFile;
 use crate::journal::body::{Edit, Parent, Request, Value};
 use crate::journal::{AuthorId, Body, ChangeHash, Content, EntryHash, JournalId, Partition};
 use crate::store::{Query, Store, Table};
-use crate::workflow::Decision;
+use crate::workflow::{Decision, Event};
 use crate::workflow::{State, state};
 
 /// Largest saved document, in bytes; a larger one is rebuilt from its entries at each reading.
@@ -94,6 +94,13 @@ impl Case {
     pub fn reserved(&self, register: &str) -> Option<String> {
         let first = self.edits.iter().find(|edit| edit.hash == self.id)?.edit.as_ref()?;
         first.ops.iter().find(|op| op.register == register)?.value.text()
+    }
+
+    /// The registration number: the one its phone gave, or the office's where that was another's already.
+    pub fn number(&self) -> String {
+        let given = self.record.iter().rev().find(|decision| decision.kind == Event::Numbered);
+        let given = given.and_then(|decision| decision.params.first()).map(|(_, number)| number.clone());
+        given.or_else(|| self.reserved("_nomor")).unwrap_or_default()
     }
 
     /// The edit that made a change.
@@ -193,8 +200,11 @@ impl Case {
         if let Some(standing) = self.order(entry, edit) {
             return Ok(Err(standing));
         }
-        if !adopted && !self.permits(replica, entry)? {
-            return Ok(Err(Standing::Held(Hold::NotPermitted)));
+        match self.permits(replica, entry)? {
+            _ if adopted => {}
+            Some(true) => {}
+            Some(false) => return Ok(Err(Standing::Held(Hold::NotPermitted))),
+            None => return Ok(Err(Standing::Waiting)),
         }
         Ok(match rules::check_edit(&file.service, edit, entry.hash == self.id) {
             Ok(()) => Ok(parents),
@@ -203,17 +213,22 @@ impl Case {
     }
 
     /// Whether the author may edit here: the office, a certified device, or the creator of a need-to-know
-    /// application (whose partition has no certificate before the office knows of it).
-    fn permits<S: Store>(&self, replica: &Replica<S>, entry: &CaseEdit) -> Result<bool, ReplicaError> {
+    /// application (whose partition has no certificate before the office knows of it). Nothing while a
+    /// certificate has not arrived.
+    fn permits<S: Store>(
+        &self,
+        replica: &Replica<S>,
+        entry: &CaseEdit,
+    ) -> Result<Option<bool>, ReplicaError> {
         if entry.author == replica.office_author() {
-            return Ok(true);
+            return Ok(Some(true));
         }
         let certificate = replica.certificate(&self.partition, &entry.author)?;
         let created = self.edits.iter().any(|first| first.hash == self.id && first.author == entry.author);
         let own_partition = matches!(self.partition, Partition::NeedToKnow(_)) && created;
         Ok(match certificate {
-            None => own_partition,
-            Some(row) => rules::check_author(&row, &entry.journal, entry.seq),
+            None => own_partition.then_some(true),
+            Some(row) => Some(rules::check_author(&row, &entry.journal, entry.seq)),
         })
     }
 
@@ -459,21 +474,30 @@ impl<S: Store> Replica<S> {
         if case.partition_is_listed() {
             self.index_person(case, before.as_ref().and_then(|row| row.person), &mut row)?;
         }
-        if before.as_ref().is_none_or(|before| before.number != row.number) {
-            let at = rows::encode(&(case.partition, case.id));
-            if !row.number.is_empty() && self.find(&row.number)?.is_none() {
-                self.store.put(&Partition::Office, Table::Number, &rows::name_key(&row.number), Some(&at))?;
-            }
-            self.store.put(
-                &Partition::Office,
-                Table::Number,
-                &rows::name_key(&case.id.to_hex()),
-                Some(&at),
-            )?;
-        }
+        self.index_names(case, before.as_ref(), &row.number)?;
         if before.as_ref() != Some(&row) {
             let bytes = rows::encode(&row);
             self.store.put(&case.partition, Table::Application, case.id.as_bytes(), Some(&bytes))?;
+        }
+        Ok(())
+    }
+
+    fn index_names(
+        &mut self,
+        case: &Case,
+        before: Option<&ApplicationRow>,
+        number: &str,
+    ) -> Result<(), ReplicaError> {
+        if before.is_some_and(|before| before.number == number) {
+            return Ok(());
+        }
+        let at = rows::encode(&(case.partition, case.id));
+        if let Some(before) = before {
+            let gone = rows::named_key(&before.number, &case.id);
+            self.store.put(&Partition::Office, Table::Number, &gone, None)?;
+        }
+        for name in [number, &case.id.to_hex()].into_iter().filter(|name| !name.is_empty()) {
+            self.store.put(&Partition::Office, Table::Number, &rows::named_key(name, &case.id), Some(&at))?;
         }
         Ok(())
     }
@@ -486,7 +510,7 @@ impl<S: Store> Replica<S> {
         };
         let first = case.edits.iter().find(|e| e.hash == case.id).and_then(|e| e.edit.as_ref());
         Ok(ApplicationRow {
-            number: reserved("_nomor"),
+            number: case.number(),
             service: reserved("_layanan"),
             version: reserved("_versi"),
             variant: case.reserved("_varian"),
@@ -494,7 +518,7 @@ impl<S: Store> Replica<S> {
             place: reserved("_wilayah").parse().ok(),
             state: state.as_ref().map_or_else(|| "DRAF".to_owned(), |state| state.code.clone()),
             revision: state.as_ref().map_or(0, |state| state.revision),
-            decisions: case.record.len() as u32,
+            decisions: case.record.iter().filter(|d| d.kind != Event::Numbered).count() as u32,
             tips: case.tips.iter().map(|(journal, seq)| (*journal, *seq)).collect(),
             open_requests: case.open_requests().count() as u32,
             waiting: standing(|s| *s == Standing::Waiting),

@@ -106,6 +106,7 @@ impl<S: Store> Replica<S> {
             self.keep(&partition, entry)?;
             self.follow(&partition, entry, from_office, learned)?;
         }
+        self.follow_spans(&partition, &id, head.seq + 1, at.seq)?;
         Ok(Ok(()))
     }
 
@@ -182,7 +183,7 @@ impl<S: Store> Replica<S> {
     ) -> Result<(), ReplicaError> {
         let author = certificate.key.author();
         let row = CertificateRow { certificate, revoked: None };
-        let again = self.certificate(partition, &author)?.is_some_and(|before| before.revoked.is_some());
+        let again = self.certificate(partition, &author)?.is_none_or(|before| before.revoked.is_some());
         self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
         let scope = scope_key(&author, partition);
         self.store.put(&Partition::Office, Table::Meta, &scope, Some(&[]))?;
@@ -251,14 +252,52 @@ impl<S: Store> Replica<S> {
 
     fn follow_held(&mut self, partition: &Partition, held: &HeldAttachments) -> Result<(), ReplicaError> {
         for (journal, first, last) in &held.spans {
-            let mut after = first.saturating_sub(1);
-            while after < *last {
-                let entries = self.store.entries(partition, Query::Journal(journal, after), 256)?;
-                let Some((_, end)) = entries.last() else { break };
-                after = end.header.seq;
-                for (_, entry) in entries.iter().filter(|(_, entry)| entry.header.seq <= *last) {
-                    self.mark_at_office(partition, entry)?;
-                }
+            self.mark_span(partition, journal, *first, *last)?;
+            // The office's journal goes first: edits that it speaks of may come later.
+            if *last > self.head(partition, journal)?.seq {
+                let key = span_key(journal, *first, *last);
+                self.store.put(partition, Table::Meta, &key, Some(&[]))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The office spoke of these entries before they came.
+    fn follow_spans(
+        &mut self,
+        partition: &Partition,
+        journal: &JournalId,
+        from: u64,
+        to: u64,
+    ) -> Result<(), ReplicaError> {
+        let prefix = [SPAN, journal.as_bytes()].concat();
+        for (key, _) in self.store.scan(partition, Table::Meta, &prefix, None, MAX_SPANS)? {
+            let numbers = key.get(prefix.len()..).and_then(|rest| rest.split_first_chunk::<8>());
+            let (first, last) = numbers.ok_or(ReplicaError::Damaged("rentang"))?;
+            let last: [u8; 8] = last.try_into().map_err(|_| ReplicaError::Damaged("rentang"))?;
+            let (first, last) = (u64::from_be_bytes(*first), u64::from_be_bytes(last));
+            self.mark_span(partition, journal, first.max(from), last.min(to))?;
+            if last <= to {
+                self.store.put(partition, Table::Meta, &key, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn mark_span(
+        &mut self,
+        partition: &Partition,
+        journal: &JournalId,
+        first: u64,
+        last: u64,
+    ) -> Result<(), ReplicaError> {
+        let mut after = first.saturating_sub(1);
+        while after < last {
+            let entries = self.store.entries(partition, Query::Journal(journal, after), 256)?;
+            let Some((_, end)) = entries.last() else { return Ok(()) };
+            after = end.header.seq;
+            for (_, entry) in entries.iter().filter(|(_, entry)| entry.header.seq <= last) {
+                self.mark_at_office(partition, entry)?;
             }
         }
         Ok(())
@@ -339,6 +378,15 @@ impl<S: Store> Replica<S> {
         }
         Ok(None)
     }
+}
+
+/// Spans of one journal that the office may speak of before its entries come.
+const MAX_SPANS: usize = 10_000;
+/// Prefix of the rows that keep such spans: journal, first and last number.
+const SPAN: &[u8] = b"span/";
+
+fn span_key(journal: &JournalId, first: u64, last: u64) -> Vec<u8> {
+    [SPAN, journal.as_bytes(), &first.to_be_bytes(), &last.to_be_bytes()].concat()
 }
 
 /// Partitions that one device may hold.

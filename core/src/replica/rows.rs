@@ -145,10 +145,17 @@ pub struct AttachmentRow {
     pub named: Vec<(JournalId, u64, EntryHash)>,
 }
 
-/// Key by which people name an application: its number without separators, or its id.
+/// Key by which people name applications: a number without separators, or an id; what follows it is an id.
 pub fn name_key(number_or_id: &str) -> Vec<u8> {
     let key: String = number_or_id.chars().filter(char::is_ascii_alphanumeric).take(80).collect();
-    key.to_ascii_uppercase().into_bytes()
+    let mut key = key.to_ascii_uppercase().into_bytes();
+    key.push(0);
+    key
+}
+
+/// Key of the row by which an application is found under a name.
+pub fn named_key(number_or_id: &str, id: &EntryHash) -> Vec<u8> {
+    [&name_key(number_or_id)[..], id.as_bytes()].concat()
 }
 
 /// Key of a journal and number: big-endian, so that rows come in order.

@@ -416,6 +416,13 @@ impl Session {
         if let Some(partitions) = partitions {
             self.widen(library, &peer, partitions)?;
         }
+        // A certificate may end while the session is open: what was in scope once need not be any more.
+        let scope = library.scope(&peer)?;
+        let partitions: BTreeSet<Partition> = match partitions {
+            Some(partitions) => scope.intersection(partitions).copied().collect(),
+            None => scope,
+        };
+        let partitions = Some(&partitions);
         let mut all_sent = true;
         while let Some(runs) = self.gather(library, partitions)? {
             if self.batches - self.taken >= WINDOW {

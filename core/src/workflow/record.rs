@@ -64,6 +64,8 @@ pub enum Event {
     Contradiction(Refusal),
     /// The attachments of the frozen version have arrived.
     Complete,
+    /// The office gave another registration number (parameter `nomor`), since two applications had the same.
+    Numbered,
     /// A kind that a later version knows; nothing moves.
     Other(u8),
 }
@@ -79,6 +81,7 @@ impl<C> Encode<C> for Event {
             Event::Refused(refusal) => e.array(2)?.u8(1)?.encode(refusal)?,
             Event::Contradiction(refusal) => e.array(2)?.u8(2)?.encode(refusal)?,
             Event::Complete => e.array(1)?.u8(3)?,
+            Event::Numbered => e.array(1)?.u8(4)?,
             Event::Other(kind) => e.array(1)?.u8(*kind)?,
         };
         Ok(())
@@ -94,6 +97,7 @@ impl<'b, C> Decode<'b, C> for Event {
             1 => (Event::Refused(d.decode()?), 2),
             2 => (Event::Contradiction(d.decode()?), 2),
             3 => (Event::Complete, 1),
+            4 => (Event::Numbered, 1),
             kind => (Event::Other(kind), 1),
         };
         for _ in read..length {
@@ -244,6 +248,7 @@ mod tests {
         for kind in [
             Event::Done,
             Event::Complete,
+            Event::Numbered,
             Event::Refused(Refusal::IsianWajib("nomor_seri".into())),
             Event::Contradiction(Refusal::SudahSelesai),
             Event::Refused(Refusal::Other("kuota_habis".into())),

@@ -158,7 +158,7 @@ pub fn apply(service: &Service, state: &mut State, decision: &Decision) -> bool 
             state.contradictions += 1;
             false
         }
-        Event::Refused(_) | Event::Other(_) => false,
+        Event::Refused(_) | Event::Numbered | Event::Other(_) => false,
     }
 }
 

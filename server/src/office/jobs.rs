@@ -71,7 +71,7 @@ impl<S: Store> Office<S> {
     fn make_job(&self, case: &Case, due: &Due) -> Result<JobRow, ReplicaError> {
         let frozen = case.state().and_then(|state| state.frozen);
         let fields = frozen.and_then(|f| case.document.registers_at(&f.heads).ok()).unwrap_or_default();
-        let number = case.reserved("_nomor").unwrap_or_default();
+        let number = case.number();
         let words = case.service.as_ref().and_then(|file| {
             let notification = file.service.notification(&due.id)?;
             let vars = Vars {

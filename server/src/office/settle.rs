@@ -7,17 +7,20 @@ use loket_core::catalogue::{ActKind, Role};
 use loket_core::checks::{self, What};
 use loket_core::journal::body::{Body, frozen_digest};
 use loket_core::journal::{AttachmentHash, ChangeHash, JournalId, Partition};
+use loket_core::number::Number;
 use loket_core::refusal::Refusal;
 use loket_core::replica::ReplicaError;
 use loket_core::replica::case::{Case, CaseRequest};
 use loket_core::replica::view::conflict_names;
 use loket_core::replica::write::{Dice, attachments};
 use loket_core::store::{Store, Table};
+use loket_core::time::today;
 use loket_core::workflow::{
     Actor, Decision, Event, Frozen, RequestRef, Submission, View, Who, Wish, answer, complete, state,
 };
 
 use super::Office;
+use super::desk::place_of;
 
 /// The version that an act would freeze, and what the rules say of it.
 pub(crate) struct Freeze {
@@ -35,6 +38,7 @@ impl<S: Store> Office<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<Case, ReplicaError> {
+        case = self.tell_apart(case, now, dice)?;
         let open: Vec<CaseRequest> = case.open_requests().cloned().collect();
         for request in open {
             case = self.answer_request(case, &request, now, dice)?;
@@ -42,6 +46,52 @@ impl<S: Store> Office<S> {
         case = self.complete_attachments(case, now, dice)?;
         self.follow_up(&case, now)?;
         Ok(case)
+    }
+
+    /// Two applications with one number: the later one to arrive gets another.
+    fn tell_apart(&mut self, case: Case, now: i64, dice: &mut Dice<'_>) -> Result<Case, ReplicaError> {
+        let number = case.number();
+        let taken =
+            !number.is_empty() && self.replica.all_named(&number)?.iter().any(|(_, id)| *id != case.id);
+        let (true, Partition::Place(place)) = (taken, place_of(&case)) else { return Ok(case) };
+        let counter = self.count("counter")?;
+        let [a, b, c, d, ..] = self.public_key().author().0;
+        let device = u32::from_be_bytes([a, b, c, d]);
+        let number = Number::new(place, today(now).year(), device, counter)
+            .map_err(|error| ReplicaError::refused(error.to_string()))?;
+        let decision = Decision {
+            act: "ganti_nomor".into(),
+            kind: Event::Numbered,
+            params: vec![("nomor".into(), number.to_string())],
+            ..self.own_event(&case, now)
+        };
+        self.record(case, decision, dice)
+    }
+
+    /// An event of the office itself.
+    fn own_event(&self, case: &Case, now: i64) -> Decision {
+        Decision {
+            act: String::new(),
+            kind: Event::Complete,
+            request: None,
+            actor: Actor { who: Who::Office, role: Role::Admin },
+            at: now,
+            claimed_at: None,
+            reason: None,
+            marks: Vec::new(),
+            params: Vec::new(),
+            revision: case.state().map_or(0, |state| state.revision),
+            frozen: None,
+            complete: false,
+        }
+    }
+
+    /// The next value of a counter of the office's own.
+    fn count(&mut self, name: &str) -> Result<u32, ReplicaError> {
+        let row = self.replica.meta(name)?;
+        let next = row.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?))).unwrap_or(0) + 1;
+        self.replica.set_meta(name, Some(&next.to_be_bytes()))?;
+        Ok(next)
     }
 
     fn answer_request(
@@ -57,7 +107,8 @@ impl<S: Store> Office<S> {
         let role = certificate.as_ref().map_or(Role::PetugasLapangan, |row| row.certificate.role);
         let kind = file.service.act(&request.request.act).map(|act| act.kind());
         let freeze = match kind {
-            Some(ActKind::Ajukan) => match self.frozen_of(&case, request, now)? {
+            // Of a device that may not submit here nothing is waited for: it is refused.
+            Some(ActKind::Ajukan) if admitted => match self.frozen_of(&case, request, now)? {
                 Asked::Waits => return self.wait(case, request),
                 Asked::Differs => None,
                 Asked::Frozen(freeze) => Some(freeze),
@@ -98,14 +149,8 @@ impl<S: Store> Office<S> {
             kind: Event::Refused(Refusal::MenungguData),
             request: Some(RequestRef { journal: request.journal, seq: request.seq }),
             actor: Actor { who: Who::Device(request.author), role },
-            at: now,
             claimed_at: Some(request.request.time),
-            reason: None,
-            marks: Vec::new(),
-            params: Vec::new(),
-            revision: case.state().map_or(0, |state| state.revision),
-            frozen: None,
-            complete: false,
+            ..self.own_event(case, now)
         })
     }
 
@@ -153,8 +198,11 @@ impl<S: Store> Office<S> {
 
     /// The version that a submission names, as far as it has arrived.
     fn frozen_of(&self, case: &Case, asked: &CaseRequest, now: i64) -> Result<Asked, ReplicaError> {
+        if asked.request.parents.is_empty() {
+            return Ok(Asked::Differs);
+        }
         let heads = case.resolve(&asked.journal, asked.seq, &asked.request.parents);
-        let Some(mut heads) = heads.filter(|heads| !heads.is_empty()) else { return Ok(Asked::Waits) };
+        let Some(mut heads) = heads else { return Ok(Asked::Waits) };
         heads.sort_unstable();
         let freeze = self.freeze(case, heads, now)?;
         let digest = frozen_digest(&freeze.frozen.heads, &freeze.frozen.attachments);

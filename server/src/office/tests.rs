@@ -203,9 +203,7 @@ fn open_many(phone: &mut Phone, count: usize) {
             for n in 0..count {
                 let number = format!("3312082002-26-7K3Q-{n:04}-X");
                 let opening = Opening { file: &file, variant: None, place, number: &number, from: None };
-                let case =
-                    replica.open_application(&author, &opening, people(n), NOW, &mut dice_of(n as u64))?;
-                assert_eq!(case.document.registers()["nama"], case.document.registers()["nama"]);
+                replica.open_application(&author, &opening, people(n), NOW, &mut dice_of(n as u64))?;
             }
             replica.seal(&author, place)
         })
@@ -282,5 +280,27 @@ fn a_request_is_answered_once_and_both_phones_hear_of_it() {
         assert_eq!(case.record.len(), 1);
         assert_eq!(case.open_requests().count(), 0);
         assert!(phone.author().epoch == phone.epoch);
+    }
+}
+
+#[test]
+fn of_two_applications_with_one_number_the_later_gets_another() {
+    let mut world = World::new();
+    let mut phones = [1, 2].map(|seed| world.phone(seed, Role::OperatorDesa, &["33.12.08.2002"]));
+    // The second works before its certificate has come: its edit waits for it, and then counts.
+    world.sync(&mut phones[0]);
+    for phone in &mut phones {
+        open_many(phone, 1);
+        world.sync(phone);
+    }
+    for phone in &mut phones {
+        world.sync(phone);
+        let list = phone.replica.list(&phone.key.author()).unwrap();
+        let numbers: Vec<_> = list.iter().map(|listed| listed.row.number.clone()).collect();
+        assert_eq!(numbers.len(), 2);
+        assert_ne!(numbers[0], numbers[1]);
+        for listed in &list {
+            assert_eq!(phone.replica.need(&listed.row.number).unwrap().1, listed.id);
+        }
     }
 }

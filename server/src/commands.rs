@@ -1,0 +1,177 @@
+//! The commands of `loket`. Each does its work on the office's folder, also while `serve` runs on it.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use indicatif::ProgressBar;
+use loket_core::catalogue::Role;
+use loket_core::replica::ReplicaError;
+use loket_core::store::Store;
+use serde_json::Value;
+
+use crate::config::{Failure, Folder};
+use crate::office::Office;
+
+mod act;
+mod catalogue;
+mod device;
+mod export;
+mod init;
+mod invite;
+mod queue;
+mod serve;
+mod show;
+mod staff;
+mod verify;
+mod waiting;
+
+/// The command line. Help is in Indonesian: clerks read it.
+#[derive(Parser)]
+#[command(
+    name = "loket",
+    version,
+    about = "Kantor Dukcapil: menerima, menggabungkan, dan memutuskan permohonan"
+)]
+struct Line {
+    #[arg(long, global = true, default_value = "./loket-data", help = "Folder kantor")]
+    dir: PathBuf,
+    #[arg(long, global = true, help = "Keluarkan satu dokumen JSON")]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    #[command(about = "Dirikan kantor baru di sebuah folder")]
+    Init(init::Args),
+    #[command(about = "Layani HP petugas sampai diminta berhenti")]
+    Serve(serve::Args),
+    #[command(subcommand, about = "Petugas kantor")]
+    Staff(staff::Command),
+    #[command(about = "Buat kode sekali pakai untuk mendaftarkan sebuah perangkat")]
+    Invite(invite::Args),
+    #[command(subcommand, about = "Perangkat yang terdaftar")]
+    Device(device::Command),
+    #[command(about = "Beri sebuah perangkat akses ke permohonan yang perlu dijaga")]
+    Grant(device::GrantArgs),
+    #[command(about = "Permohonan yang menunggu di sebuah meja, yang tertua dahulu")]
+    Queue(queue::Args),
+    #[command(about = "Pengajuan yang menunggu isian dari HP yang belum sinkron")]
+    Waiting,
+    #[command(about = "Satu permohonan")]
+    Show(show::Args),
+    #[command(about = "Lakukan tindakan resmi")]
+    Act(act::Args),
+    #[command(about = "Periksa setiap tanda tangan, rantai, dan keadaan")]
+    Verify,
+    #[command(about = "Simpan dokumen permohonan sebagai berkas Automerge")]
+    Export(export::Args),
+    #[command(subcommand, about = "Katalog layanan")]
+    Catalogue(catalogue::Command),
+}
+
+/// What a command has to say: for scripts, and for people.
+struct Answer {
+    json: Value,
+    text: String,
+}
+
+impl Answer {
+    fn new(json: Value, text: impl Into<String>) -> Self {
+        Self { json, text: text.into() }
+    }
+}
+
+/// Runs the command of the process's arguments.
+pub fn run() -> ExitCode {
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(error) => return misunderstood(&error),
+    };
+    let folder = Folder::new(line.dir);
+    let done = match line.command {
+        // It runs for long and speaks for itself.
+        Command::Serve(args) => serve::run(&folder, &args).map(|()| None),
+        command => answer(&folder, command).map(Some),
+    };
+    let said = done.and_then(|answer| answer.map_or(Ok(()), |answer| say(&answer, line.json)));
+    match said {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure.0);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn answer(folder: &Folder, command: Command) -> Result<Answer, Failure> {
+    match command {
+        Command::Serve(args) => serve::run(folder, &args).map(|()| Answer::new(Value::Null, "")),
+        Command::Init(args) => init::run(folder, &args),
+        Command::Staff(command) => staff::run(folder, command),
+        Command::Invite(args) => invite::run(folder, args),
+        Command::Device(command) => device::run(folder, command),
+        Command::Grant(args) => device::grant(folder, &args),
+        Command::Queue(args) => queue::run(folder, &args),
+        Command::Waiting => waiting::run(folder),
+        Command::Show(args) => show::run(folder, &args),
+        Command::Act(args) => act::run(folder, args),
+        Command::Verify => verify::run(folder),
+        Command::Export(args) => export::run(folder, &args),
+        Command::Catalogue(command) => catalogue::run(folder, command),
+    }
+}
+
+/// Help and version go to standard output; what cannot be understood to standard error.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        complain(&format!("perintah tidak dapat dibaca: lihat `loket --help`\n{error}"));
+        return ExitCode::from(2);
+    }
+    // A closed pipe is the reader's choice.
+    let _ = error.print();
+    ExitCode::SUCCESS
+}
+
+fn say(answer: &Answer, json: bool) -> Result<(), Failure> {
+    let text = if json { answer.json.to_string() } else { answer.text.trim_end().to_owned() };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|_| Failure::new("keluaran tidak dapat ditulis"))
+}
+
+fn complain(sentence: &str) {
+    // There is nowhere left to say that this failed.
+    let _ = writeln!(std::io::stderr().lock(), "{sentence}");
+}
+
+/// Runs `work` in one transaction of the office.
+fn write<S: Store, T>(
+    office: &mut Office<S>,
+    work: impl FnOnce(&mut Office<S>) -> Result<T, ReplicaError>,
+) -> Result<T, Failure> {
+    Ok(office.write(work).map(|(value, _)| value)?)
+}
+
+/// Reads a role's word.
+fn role(word: &str) -> Result<Role, Failure> {
+    Role::parse(word).ok_or_else(|| {
+        let all: Vec<&str> = Role::ALL.iter().map(Role::as_str).collect();
+        Failure::new(format!("peran {word} tidak dikenal: pilih {}", all.join(", ")))
+    })
+}
+
+/// Shows that something is at work, where somebody looks.
+fn at_work(what: &'static str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner().with_message(what);
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}

@@ -1,0 +1,310 @@
+//! The folder of an office, and the limits within which it is served.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use loket_core::attachment::AttachmentError;
+use loket_core::identity::{CannotSign, Signer, SoftwareKey};
+use loket_core::journal::AuthorId;
+use loket_core::region::{MAX_BYTES, Regions, is_code};
+use loket_core::replica::{Replica, ReplicaError};
+use loket_core::store::StoreError;
+use loket_core::store::sqlite::{Durability, SqliteStore};
+
+use crate::office::Office;
+use crate::office::files::REGIONS;
+
+/// The region whose list every program carries.
+pub const BUILTIN_REGION: &str = "33.12";
+/// The row that holds the office's region.
+const REGION: &str = "region";
+/// Largest key file that is read, in bytes.
+const MAX_KEY_FILE: u64 = 4096;
+
+/// Limits of one serving process. Each wait and each size has its name here.
+pub mod limits {
+    use super::Duration;
+
+    /// TCP connections at once.
+    pub const CONNECTIONS: usize = 12_000;
+    /// Sync sessions at once.
+    pub const SESSIONS: usize = 10_000;
+    /// Sessions of one device at once; a further one ends the oldest, which is most likely a dead line.
+    pub const SESSIONS_PER_DEVICE: usize = 2;
+    /// Attachments that are received or given at once.
+    pub const TRANSFERS: usize = 64;
+    /// Read replicas.
+    pub const READERS: usize = 8;
+    /// Commands that wait for the writer.
+    pub const WAITING: usize = 1024;
+    /// Deliveries of one commit.
+    pub const GROUP: usize = 256;
+    /// Bytes of bodies after which a commit takes no further delivery.
+    pub const GROUP_BYTES: usize = 8 << 20;
+    /// Hints that a session may be behind before it looks at everything.
+    pub const HINTS: usize = 1024;
+    /// Bytes that wait to be sent to one peer: the session's window of batches, with room.
+    pub const OUTGOING: usize = 16 << 20;
+    /// Body of a request that is not an attachment, in bytes.
+    pub const BODY: usize = 4 << 10;
+    /// HTTP head of a request, in bytes.
+    pub const HEAD: usize = 16 << 10;
+    /// Enrolments that fail within a minute, of all callers; then everybody waits.
+    pub const ENROL_FAILURES: u32 = 60;
+    /// For the head of a request to arrive.
+    pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+    /// For a small body to arrive.
+    pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+    /// Between two pieces of an attachment.
+    pub const PIECE_TIMEOUT: Duration = Duration::from_secs(120);
+    /// For both sides of a session to prove who they are.
+    pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
+    /// Without a byte from the peer a session ends.
+    pub const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+    /// Without a byte taken by the peer a session ends.
+    pub const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+    /// Between pings.
+    pub const PING_EVERY: Duration = Duration::from_secs(30);
+    /// Between looks at a session's time-outs.
+    pub const TICK: Duration = Duration::from_secs(5);
+    /// For a farewell to leave.
+    pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(3);
+    /// Between looks for what other processes wrote.
+    pub const LOOK_EVERY: Duration = Duration::from_millis(150);
+    /// Between deliveries of jobs while there is no idle moment.
+    pub const JOBS_EVERY: Duration = Duration::from_secs(2);
+    /// For sessions and connections to end at a shutdown.
+    pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
+    /// For the writer to finish its queue at a shutdown.
+    pub const WRITER_TIMEOUT: Duration = Duration::from_secs(15);
+}
+
+/// What went wrong, as a sentence for people: what, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(pub String);
+
+impl Failure {
+    /// A failure with this sentence.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+
+    /// A file or folder that the system does not let us use.
+    pub fn file(path: &Path, error: &std::io::Error) -> Self {
+        let what = match error.kind() {
+            ErrorKind::NotFound => "tidak ada".to_owned(),
+            ErrorKind::PermissionDenied => "tidak boleh dibuka: periksa hak aksesnya".to_owned(),
+            ErrorKind::StorageFull => "tidak dapat ditulis: penyimpanan penuh, kosongkan ruang".to_owned(),
+            _ => format!("tidak dapat dipakai ({error})"),
+        };
+        Self(format!("{} {what}", path.display()))
+    }
+}
+
+impl From<ReplicaError> for Failure {
+    fn from(error: ReplicaError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<CannotSign> for Failure {
+    fn from(error: CannotSign) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<AttachmentError> for Failure {
+    fn from(error: AttachmentError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Seconds since 1970, by this machine's clock.
+pub fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).map(|elapsed| elapsed.as_secs());
+    i64::try_from(elapsed.unwrap_or_default()).unwrap_or(i64::MAX)
+}
+
+/// Random bytes of the operating system.
+pub fn dice(bytes: &mut [u8]) {
+    if getrandom::fill(bytes).is_err() {
+        // Nothing that is signed or handed out may be guessable: better no office than that.
+        std::process::abort();
+    }
+}
+
+/// The folder of an office: `office.db`, `office.key`, `attachments/`. Other files in it are left alone.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    dir: PathBuf,
+}
+
+impl Folder {
+    /// The folder at this path, whatever is in it.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the attachments are.
+    pub fn attachments(&self) -> PathBuf {
+        self.dir.join("attachments")
+    }
+
+    fn database(&self) -> PathBuf {
+        self.dir.join("office.db")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.dir.join("office.key")
+    }
+
+    /// Founds an office for a kabupaten, with its list of regions where the program carries none; returns its
+    /// author id.
+    ///
+    /// # Errors
+    /// Where there is an office already, the code is none of a kabupaten, or the list does not name it.
+    pub fn found(&self, region: &str, list: Option<&[u8]>) -> Result<AuthorId, Failure> {
+        check_region(region, list)?;
+        fs::create_dir_all(&self.dir).map_err(|error| Failure::file(&self.dir, &error))?;
+        if !self.key().exists() {
+            if self.database().exists() {
+                return Err(Failure::new(format!(
+                    "kunci kantor {} hilang: kembalikan dari cadangan, atau pilih folder lain dengan --dir",
+                    self.key().display()
+                )));
+            }
+            self.make_key()?;
+        }
+        let mut office = self.open()?;
+        let ((), _) = office.write(|office| {
+            if office.replica.meta(REGION)?.is_some() {
+                return Err(ReplicaError::refused(
+                    "folder ini sudah berisi kantor: pakai kantor itu, atau pilih folder lain dengan --dir",
+                ));
+            }
+            if let Some(list) = list {
+                office.publish(REGIONS, region, list, &mut dice)?;
+            }
+            office.replica.set_meta(REGION, Some(region.as_bytes()))
+        })?;
+        let attachments = self.attachments();
+        fs::create_dir_all(&attachments).map_err(|error| Failure::file(&attachments, &error))?;
+        Ok(office.replica.office_author())
+    }
+
+    /// The office's key.
+    pub fn signer(&self) -> Result<Arc<dyn Signer>, Failure> {
+        let path = self.key();
+        let size = fs::metadata(&path).map(|found| found.len());
+        match size {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(self.no_office()),
+            Err(error) => Err(Failure::file(&path, &error)),
+            Ok(size) if size > MAX_KEY_FILE => Err(damaged_key(&path)),
+            Ok(_) => {
+                let document = fs::read(&path).map_err(|error| Failure::file(&path, &error))?;
+                let key = SoftwareKey::from_pkcs8(&document).map_err(|_| damaged_key(&path))?;
+                Ok(Arc::new(key))
+            }
+        }
+    }
+
+    /// Opens the office to read and write; other processes may have it open too.
+    pub fn office(&self) -> Result<Office<SqliteStore>, Failure> {
+        if !self.database().exists() {
+            return Err(self.no_office());
+        }
+        let office = self.open()?;
+        match office.replica.meta(REGION)? {
+            Some(_) => Ok(office),
+            None => Err(self.no_office()),
+        }
+    }
+
+    /// Opens the office's replica for reading only.
+    pub fn replica(&self, signer: &dyn Signer) -> Result<Replica<SqliteStore>, Failure> {
+        if !self.database().exists() {
+            return Err(self.no_office());
+        }
+        Ok(Replica::open(SqliteStore::read_only(self.database())?, signer.public_key())?)
+    }
+
+    fn open(&self) -> Result<Office<SqliteStore>, Failure> {
+        let signer = self.signer()?;
+        let store = SqliteStore::open(self.database(), Durability::Power)?;
+        Ok(Office::open(store, signer, &mut dice)?)
+    }
+
+    fn make_key(&self) -> Result<(), Failure> {
+        let (_, document) = SoftwareKey::generate()?;
+        let path = self.key();
+        let mut options = OpenOptions::new();
+        options.create_new(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(&path).and_then(|mut file| {
+            file.write_all(&document)?;
+            file.sync_all()
+        });
+        // The name is durable when its folder is; Windows does so by itself and cannot open one.
+        let synced =
+            written.and_then(|()| if cfg!(unix) { fs::File::open(&self.dir)?.sync_all() } else { Ok(()) });
+        synced.map_err(|error| Failure::file(&path, &error))
+    }
+
+    fn no_office(&self) -> Failure {
+        Failure::new(format!(
+            "folder {} belum berisi kantor: jalankan `loket init --region KODE`, atau pilih folder lain dengan --dir",
+            self.dir.display()
+        ))
+    }
+}
+
+fn damaged_key(path: &Path) -> Failure {
+    Failure::new(format!("kunci kantor {} rusak: kembalikan dari cadangan", path.display()))
+}
+
+fn check_region(region: &str, list: Option<&[u8]>) -> Result<(), Failure> {
+    if !is_code(region) || region.len() != BUILTIN_REGION.len() {
+        return Err(Failure::new(format!(
+            "{region} bukan kode kabupaten/kota: tulis dua angka, titik, dua angka, misalnya {BUILTIN_REGION}"
+        )));
+    }
+    let Some(list) = list else {
+        if region == BUILTIN_REGION {
+            return Ok(());
+        }
+        return Err(Failure::new(format!(
+            "daftar wilayah {region} belum ada di program ini: sertakan dengan --regions BERKAS.csv (kode,nama)"
+        )));
+    };
+    if list.len() > MAX_BYTES {
+        return Err(Failure::new("daftar wilayah terlalu besar: sertakan satu kabupaten saja"));
+    }
+    let text = std::str::from_utf8(list);
+    let text =
+        text.map_err(|_| Failure::new("daftar wilayah bukan teks UTF-8: simpan ulang sebagai UTF-8"))?;
+    let regions = Regions::parse(text).map_err(|error| Failure::new(error.to_string()))?;
+    let own =
+        regions.kecamatan().iter().any(|(place, _)| place.to_string().starts_with(&format!("{region}.")));
+    if regions.name(region).is_none() || !own {
+        return Err(Failure::new(format!(
+            "daftar wilayah tidak memuat {region} beserta kecamatannya: periksa berkasnya"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! Enrolment: a one-time code makes a device known to the office.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use loket_core::enrol::{Granted, INVITE_BYTES, Secret, proves};
+use loket_core::identity::PublicKey;
+use loket_core::journal::Partition;
+use loket_core::replica::ReplicaError;
+use loket_core::store::Store;
+use metrics::counter;
+use serde::Deserialize;
+use serde_json::json;
+use tracing::info;
+
+use crate::config::{dice, limits, now};
+use crate::office::Office;
+use crate::office::people::InviteRow;
+use crate::router::App;
+use crate::telemetry;
+
+/// What a device sends.
+#[derive(Deserialize)]
+pub struct Asked {
+    invite: String,
+    key: String,
+    mac: String,
+}
+
+/// Enrolments that failed within the current minute.
+#[derive(Default)]
+pub struct Failures(Mutex<Option<(Instant, u32)>>);
+
+impl Failures {
+    /// Whether there were too many.
+    fn too_many(&self) -> bool {
+        let window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        window.is_some_and(|(since, count)| since.elapsed() < MINUTE && count >= limits::ENROL_FAILURES)
+    }
+
+    fn note(&self) {
+        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *window = match *window {
+            Some((since, count)) if since.elapsed() < MINUTE => Some((since, count.saturating_add(1))),
+            _ => Some((Instant::now(), 1)),
+        };
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// One sentence for unknown, expired, used and wrong: who guesses learns nothing.
+const REFUSED: &str =
+    "kode pendaftaran tidak berlaku: periksa lagi hurufnya, atau minta kode baru dari Dinas";
+const TOO_MANY: &str = "terlalu banyak pendaftaran gagal: coba lagi satu menit lagi";
+const TROUBLE: &str = "gangguan di kantor: coba lagi sebentar lagi";
+
+/// `POST /v1/enrol`.
+pub async fn enrol(State(app): State<Arc<App>>, body: Bytes) -> Response {
+    if app.failures.too_many() {
+        counter!(telemetry::ENROLMENTS, "outcome" => "limited").increment(1);
+        return answer(StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
+    }
+    let asked = serde_json::from_slice::<Asked>(&body).ok().and_then(|asked| read(&asked));
+    let Some((invite, key, mac)) = asked else { return refused(&app) };
+    let office = app.office;
+    let written = app.writer.write(true, move |desk| admit(desk, &office, invite, key, &mac)).await;
+    match written {
+        Ok(Ok(Some(granted))) => {
+            counter!(telemetry::ENROLMENTS, "outcome" => "enrolled").increment(1);
+            info!(device = %key.author(), "device enrolled");
+            Json(granted).into_response()
+        }
+        Ok(Ok(None)) => refused(&app),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "an enrolment could not be written");
+            answer(StatusCode::SERVICE_UNAVAILABLE, TROUBLE)
+        }
+        Err(_) => answer(StatusCode::SERVICE_UNAVAILABLE, TROUBLE),
+    }
+}
+
+fn refused(app: &App) -> Response {
+    app.failures.note();
+    counter!(telemetry::ENROLMENTS, "outcome" => "refused").increment(1);
+    answer(StatusCode::FORBIDDEN, REFUSED)
+}
+
+fn answer(status: StatusCode, sentence: &str) -> Response {
+    (status, Json(json!({ "error": sentence }))).into_response()
+}
+
+fn read(asked: &Asked) -> Option<([u8; INVITE_BYTES], PublicKey, String)> {
+    let hex = |text: &str| HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
+    let invite = hex(&asked.invite)?.try_into().ok()?;
+    let key = PublicKey(hex(&asked.key)?.try_into().ok()?);
+    Some((invite, key, asked.mac.clone()))
+}
+
+/// Checks the proof, remembers the device, certifies it. The same device may ask again with the same code: its
+/// answer was lost.
+fn admit<S: Store>(
+    desk: &mut Office<S>,
+    office: &PublicKey,
+    invite: [u8; INVITE_BYTES],
+    device: PublicKey,
+    mac: &str,
+) -> Result<Option<serde_json::Value>, ReplicaError> {
+    let Some(row) = desk.invitation(&invite)? else { return Ok(None) };
+    let secret = Secret(row.secret);
+    let again = row.used == Some(device.author());
+    let open = row.used.is_none() && row.expires > now();
+    if !(again || open) || !proves(&secret.device_mac(&device), mac) {
+        return Ok(None);
+    }
+    if !again {
+        let row = InviteRow { used: Some(device.author()), ..row.clone() };
+        desk.invite(&invite, &row)?;
+        desk.certify(device, row.role, &row.partitions, &row.officer, now(), &mut dice)?;
+    }
+    let partitions: Vec<String> = row.partitions.iter().map(Partition::to_string).collect();
+    let role = row.role.as_str();
+    let mac = secret.office_mac(&Granted { office, device: &device, role, partitions: &partitions });
+    Ok(Some(json!({
+        "office": HEXLOWER.encode(&office.0), "role": role, "partitions": partitions,
+        "mac": mac.to_hex().as_str(),
+    })))
+}

@@ -1,0 +1,412 @@
+//! The writer: one thread that commits what all sessions bring, in groups, and tells who has to look.
+//!
+//! Nothing is answered before it is durable. A group is what waits when the thread turns to it, so the busier
+//! the office, the more deliveries share one sync of the disk. Queues are bounded: who has to wait stops reading
+//! its socket, and the phone at the other end stops sending.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use loket_core::journal::{AttachmentHash, JournalId, Partition};
+use loket_core::replica::ReplicaError;
+use loket_core::replica::learn::LearnError;
+use loket_core::store::Store;
+use loket_core::store::sqlite::SqliteStore;
+use metrics::{counter, histogram};
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::{debug, error, info, warn};
+
+use crate::config::{dice, limits, now};
+use crate::office::jobs::JobRow;
+use crate::office::{Delivered, Delivery, Office};
+use crate::telemetry;
+
+/// The writer could not do as asked: the caller tells its peer to come again. The cause is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("gangguan di kantor: ulangi nanti")]
+pub struct Unavailable;
+
+/// Partitions that have news.
+#[derive(Debug, Clone, Default)]
+pub struct Hint {
+    /// The partitions.
+    pub partitions: BTreeSet<Partition>,
+    /// Whether certificates may be among the news: who sees what may have changed.
+    pub people: bool,
+}
+
+/// Work on the office with transactions of its own; returns what is to be told.
+type Job = Box<dyn FnOnce(&mut Office<SqliteStore>) -> Hint + Send>;
+
+enum Command {
+    Deliver(Delivery, oneshot::Sender<Result<Vec<(JournalId, LearnError)>, Unavailable>>),
+    Arrived(Partition, AttachmentHash, oneshot::Sender<Result<(), Unavailable>>),
+    Run(Job),
+    Stop,
+}
+
+/// A handle on the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    commands: mpsc::Sender<Command>,
+    hints: broadcast::Sender<Hint>,
+}
+
+impl Writer {
+    /// Starts the writer's thread over an office; call it within a runtime. The thread ends after
+    /// [`Writer::stop`], having done what was asked before.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(office: Office<SqliteStore>) -> std::io::Result<(Writer, std::thread::JoinHandle<()>)> {
+        let (commands, waiting) = mpsc::channel(limits::WAITING);
+        let (hints, _) = broadcast::channel(limits::HINTS);
+        let writer = Writer { commands, hints: hints.clone() };
+        let runtime = Handle::current();
+        let thread = std::thread::Builder::new().name("loket-writer".into());
+        let thread = thread.spawn(move || Thread::new(office, waiting, hints).run(&runtime))?;
+        Ok((writer, thread))
+    }
+
+    /// Makes a delivery durable; returns the journals that were not taken in, and why.
+    pub async fn deliver(&self, delivery: Delivery) -> Result<Vec<(JournalId, LearnError)>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Deliver(delivery, reply)).await?;
+        answer.await.unwrap_or(Err(Unavailable))
+    }
+
+    /// An attachment has arrived whole; durable when this returns.
+    pub async fn arrived(&self, partition: Partition, hash: AttachmentHash) -> Result<(), Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Arrived(partition, hash, reply)).await?;
+        answer.await.unwrap_or(Err(Unavailable))
+    }
+
+    /// Runs `work` in one transaction of the office; durable when this returns. `people`: whether it may change
+    /// who sees what. The inner result is the work's own.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        people: bool,
+        work: impl FnOnce(&mut Office<SqliteStore>) -> Result<T, ReplicaError> + Send + 'static,
+    ) -> Result<Result<T, ReplicaError>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        let job = move |office: &mut Office<SqliteStore>| {
+            let (result, partitions) = match office.write(work) {
+                Ok((value, partitions)) => (Ok(value), partitions),
+                Err(error) => (Err(error), BTreeSet::new()),
+            };
+            // Nobody waits any more where the caller was cut; what was written stands.
+            let _ = reply.send(result);
+            Hint { people: people && !partitions.is_empty(), partitions }
+        };
+        self.send(Command::Run(Box::new(job))).await?;
+        answer.await.map_err(|_| Unavailable)
+    }
+
+    /// What has news, from now on.
+    pub fn hints(&self) -> broadcast::Receiver<Hint> {
+        self.hints.subscribe()
+    }
+
+    /// Lets the writer finish what it was asked to do, and end.
+    pub async fn stop(&self) {
+        // Where it has ended already there is nothing to stop.
+        let _ = self.commands.send(Command::Stop).await;
+    }
+
+    /// Returns when the writer has ended.
+    pub async fn ended(&self) {
+        self.commands.closed().await;
+    }
+
+    /// Whether the writer has ended.
+    pub fn has_ended(&self) -> bool {
+        self.commands.is_closed()
+    }
+
+    async fn send(&self, command: Command) -> Result<(), Unavailable> {
+        self.commands.send(command).await.map_err(|_| Unavailable)
+    }
+}
+
+/// What is done at once.
+#[derive(Default)]
+struct Group {
+    deliveries: Vec<Delivery>,
+    bytes: usize,
+    replies: Vec<oneshot::Sender<Result<Vec<(JournalId, LearnError)>, Unavailable>>>,
+    arrivals: Vec<(Partition, AttachmentHash)>,
+    arrival_replies: Vec<oneshot::Sender<Result<(), Unavailable>>>,
+    jobs: Vec<Job>,
+    stop: bool,
+}
+
+impl Group {
+    fn add(&mut self, command: Command) {
+        match command {
+            Command::Deliver(delivery, reply) => {
+                self.bytes += size_of_delivery(&delivery);
+                self.deliveries.push(delivery);
+                self.replies.push(reply);
+            }
+            Command::Arrived(partition, hash, reply) => {
+                self.arrivals.push((partition, hash));
+                self.arrival_replies.push(reply);
+            }
+            Command::Run(job) => self.jobs.push(job),
+            Command::Stop => self.stop = true,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        let count = self.deliveries.len() + self.arrivals.len() + self.jobs.len();
+        count >= limits::GROUP || self.bytes >= limits::GROUP_BYTES
+    }
+}
+
+struct Thread {
+    office: Office<SqliteStore>,
+    waiting: mpsc::Receiver<Command>,
+    hints: broadcast::Sender<Hint>,
+    /// What other processes had committed when we last looked.
+    version: Option<i64>,
+    positions: BTreeMap<Partition, u64>,
+    looked: Instant,
+    delivered: Instant,
+    /// Whether anything was written since the last checkpoint.
+    dirty: bool,
+}
+
+impl Thread {
+    fn new(
+        office: Office<SqliteStore>,
+        waiting: mpsc::Receiver<Command>,
+        hints: broadcast::Sender<Hint>,
+    ) -> Self {
+        let now = Instant::now();
+        let (version, positions) = (None, BTreeMap::new());
+        Thread { office, waiting, hints, version, positions, looked: now, delivered: now, dirty: true }
+    }
+
+    fn run(mut self, runtime: &Handle) {
+        self.look();
+        loop {
+            let (idle, stop) = match runtime.block_on(self.next()) {
+                Ok(Some(command)) => (false, self.work(command)),
+                Ok(None) => (false, true),
+                Err(_) => (true, false),
+            };
+            if self.looked.elapsed() >= limits::LOOK_EVERY {
+                self.look();
+            }
+            if idle || self.delivered.elapsed() >= limits::JOBS_EVERY {
+                self.deliver_jobs();
+            }
+            if stop {
+                break;
+            }
+            if idle {
+                self.checkpoint();
+            }
+        }
+        // What came before the stop is done; what comes after is refused by the closed channel.
+        self.waiting.close();
+        while let Ok(command) = self.waiting.try_recv() {
+            self.work(command);
+        }
+        self.deliver_jobs();
+        self.checkpoint();
+        debug!("writer ended");
+    }
+
+    /// The next command, or the news that none came for a while.
+    async fn next(&mut self) -> Result<Option<Command>, tokio::time::error::Elapsed> {
+        timeout(limits::LOOK_EVERY, self.waiting.recv()).await
+    }
+
+    /// Does a command together with what else waits. Returns whether to stop.
+    fn work(&mut self, first: Command) -> bool {
+        let mut group = Group::default();
+        group.add(first);
+        while !group.is_full()
+            && let Ok(command) = self.waiting.try_recv()
+        {
+            group.add(command);
+        }
+        let mut hint = Hint::default();
+        let Group { deliveries, replies, arrivals, arrival_replies, jobs, stop, .. } = group;
+        if !deliveries.is_empty() {
+            self.ingest(&deliveries, replies, &mut hint);
+        }
+        if !arrivals.is_empty() {
+            self.arrive(&arrivals, arrival_replies, &mut hint);
+        }
+        for job in jobs {
+            let Hint { partitions, people } = job(&mut self.office);
+            hint.partitions.extend(partitions);
+            hint.people |= people;
+        }
+        self.dirty = true;
+        self.tell(hint);
+        stop
+    }
+
+    fn ingest(
+        &mut self,
+        deliveries: &[Delivery],
+        replies: Vec<oneshot::Sender<Result<Vec<(JournalId, LearnError)>, Unavailable>>>,
+        hint: &mut Hint,
+    ) {
+        let start = Instant::now();
+        let result = self.office.ingest(deliveries, now(), &mut dice);
+        measure(deliveries, start.elapsed());
+        let delivered = match result {
+            Ok((delivered, partitions)) => {
+                hint.partitions.extend(partitions);
+                delivered
+            }
+            Err(error) => {
+                error!(%error, deliveries = deliveries.len(), "a group could not be written");
+                Vec::new()
+            }
+        };
+        let mut delivered = delivered.into_iter();
+        for (reply, delivery) in replies.into_iter().zip(deliveries) {
+            let answer = match delivered.next() {
+                Some(Delivered::Taken(refused)) => {
+                    for (journal, cause) in &refused {
+                        info!(device = %delivery.author, %journal, %cause, "a run was not taken in");
+                    }
+                    counter!(telemetry::RECEIPTS).increment(1);
+                    Ok(refused)
+                }
+                Some(Delivered::Failed(cause)) => {
+                    error!(device = %delivery.author, cause, "a delivery could not be taken in");
+                    Err(Unavailable)
+                }
+                None => Err(Unavailable),
+            };
+            let _ = reply.send(answer);
+        }
+    }
+
+    fn arrive(
+        &mut self,
+        arrivals: &[(Partition, AttachmentHash)],
+        replies: Vec<oneshot::Sender<Result<(), Unavailable>>>,
+        hint: &mut Hint,
+    ) {
+        let result = self.office.write(|office| office.attachments_arrived(arrivals, now(), &mut dice));
+        let answer = match result {
+            Ok(((), partitions)) => {
+                hint.partitions.extend(partitions);
+                counter!(telemetry::ATTACHMENTS).increment(arrivals.len() as u64);
+                Ok(())
+            }
+            Err(error) => {
+                error!(%error, "arrived attachments could not be recorded");
+                Err(Unavailable)
+            }
+        };
+        for reply in replies {
+            let _ = reply.send(answer);
+        }
+    }
+
+    fn tell(&mut self, hint: Hint) {
+        for partition in &hint.partitions {
+            match self.office.replica.position(partition) {
+                Ok(position) => self.positions.insert(*partition, position),
+                Err(_) => self.positions.remove(partition),
+            };
+        }
+        if !hint.partitions.is_empty() {
+            // Nobody listens where no phone is connected.
+            let _ = self.hints.send(hint);
+        }
+    }
+
+    /// Looks whether another process has committed, and tells what it brought.
+    fn look(&mut self) {
+        self.looked = Instant::now();
+        let version = match self.office.replica.store.data_version() {
+            Ok(version) => version,
+            Err(error) => return error!(%error, "the store cannot be read"),
+        };
+        if self.version == Some(version) {
+            return;
+        }
+        let first = self.version.is_none();
+        let found = self.office.replica.read_office_files().and_then(|()| self.moved());
+        match found {
+            Ok(partitions) => {
+                self.version = Some(version);
+                if !first {
+                    counter!(telemetry::OTHERS).increment(1);
+                    self.tell(Hint { partitions, people: true });
+                }
+            }
+            Err(error) => error!(%error, "what another process wrote cannot be read"),
+        }
+    }
+
+    /// Partitions whose last position is another than it was.
+    fn moved(&mut self) -> Result<BTreeSet<Partition>, ReplicaError> {
+        let mut moved = BTreeSet::new();
+        for partition in self.office.replica.store.partitions()? {
+            let position = self.office.replica.position(&partition)?;
+            if self.positions.insert(partition, position) != Some(position) {
+                moved.insert(partition);
+            }
+        }
+        Ok(moved)
+    }
+
+    fn deliver_jobs(&mut self) {
+        self.delivered = Instant::now();
+        match self.office.has_jobs() {
+            Ok(false) => return,
+            Ok(true) => {}
+            Err(error) => return error!(%error, "the jobs cannot be read"),
+        }
+        let mut send = |job: &JobRow| log_notification(job);
+        match self.office.write(|office| office.deliver(now(), &mut send)) {
+            Ok((count, _)) => {
+                self.dirty = true;
+                counter!(telemetry::JOBS).increment(count as u64);
+            }
+            Err(error) => error!(%error, "jobs could not be delivered"),
+        }
+    }
+
+    /// Moves the log into the file while nobody waits for it.
+    fn checkpoint(&mut self) {
+        if std::mem::take(&mut self.dirty)
+            && let Err(error) = self.office.replica.store.checkpoint()
+        {
+            warn!(%error, "no checkpoint");
+        }
+    }
+}
+
+/// The sink of notifications where no gateway is set up: the log says that one left, neither where to nor what.
+fn log_notification(job: &JobRow) -> bool {
+    let parts = loket_core::workflow::sms_parts(&job.text);
+    info!(notification = job.notification, number = job.number, parts, "notification delivered to the log");
+    true
+}
+
+fn measure(deliveries: &[Delivery], took: Duration) {
+    let entries: usize = deliveries.iter().flat_map(|d| &d.runs).map(|run| run.entries.len()).sum();
+    counter!(telemetry::ENTRIES).increment(entries as u64);
+    counter!(telemetry::GROUPS).increment(1);
+    histogram!(telemetry::GROUP_SIZE).record(deliveries.len() as f64);
+    histogram!(telemetry::GROUP_SECONDS).record(took.as_secs_f64());
+}
+
+fn size_of_delivery(delivery: &Delivery) -> usize {
+    let entries = delivery.runs.iter().flat_map(|run| &run.entries);
+    entries.map(|entry| entry.body.as_ref().map_or(0, Vec::len) + 64).sum()
+}

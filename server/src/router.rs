@@ -1,0 +1,115 @@
+//! Every URL of the office.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, head, post};
+use loket_core::identity::{PublicKey, Signer};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::{Semaphore, watch};
+
+use crate::attachments::{self, Shelves};
+use crate::config::limits;
+use crate::enrol::{self, Failures};
+use crate::ingest::Writer;
+use crate::office::library::Receipts;
+use crate::readers::Readers;
+use crate::sync::{self, Sessions};
+
+/// What the handlers share.
+pub struct App {
+    /// The one who writes.
+    pub writer: Writer,
+    /// Those who read.
+    pub readers: Readers,
+    /// The office's key.
+    pub signer: Arc<dyn Signer>,
+    /// Its public half.
+    pub office: PublicKey,
+    /// The office's epoch.
+    pub epoch: u64,
+    /// Receipts as last signed.
+    pub receipts: Receipts,
+    /// Who is connected.
+    pub sessions: Sessions,
+    /// The attachments.
+    pub shelves: Shelves,
+    /// Turns of those that transfer attachments.
+    pub transfers: Arc<Semaphore>,
+    /// Enrolments that failed of late.
+    pub failures: Failures,
+    /// True once the office is being stopped.
+    pub stop: watch::Receiver<bool>,
+    /// The process's metrics.
+    pub metrics: PrometheusHandle,
+    /// Whether the store's last failure was logged: a check every few seconds says it once.
+    pub unwell: AtomicBool,
+}
+
+/// The routes.
+pub fn router(app: Arc<App>) -> Router {
+    let attachment = head(attachments::head).get(attachments::get).patch(attachments::patch);
+    Router::new()
+        .route("/", get(welcome))
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
+        .route("/v1/enrol", post(enrol::enrol).layer(DefaultBodyLimit::max(limits::BODY)))
+        .route("/v1/sync", get(sync::upgrade))
+        .route("/v1/attachments/{partition}/{hash}", attachment.layer(DefaultBodyLimit::disable()))
+        .fallback(nothing)
+        .with_state(app)
+}
+
+/// For whoever opens the address in a browser.
+async fn welcome() -> Html<&'static str> {
+    Html(WELCOME)
+}
+
+const WELCOME: &str = r#"<!doctype html>
+<html lang="id">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Loket Dukcapil</title>
+<style>body{font:1.1rem/1.6 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}</style>
+<h1>Loket Dukcapil</h1>
+<p>Ini alamat kantor tempat HP petugas desa dan kecamatan menyerahkan permohonan dokumen kependudukan
+(KTP-el, KIA, dan peristiwa penting lainnya) dan menerima keputusannya.</p>
+<p><strong>Pemohon:</strong> tanyakan permohonan Anda kepada petugas desa atau kecamatan dengan menyebut nomor
+pendaftaran. Semua layanan gratis.</p>
+<p><strong>Petugas:</strong> buka aplikasi Loket di HP, lalu daftarkan perangkat dengan alamat ini dan kode dari
+Dinas. Kode dibuat dengan perintah <code>loket invite</code>.</p>
+<p><strong>Pengelola:</strong> <a href="/healthz">kesehatan sistem</a> dan <a href="/metrics">angka-angka</a>.</p>
+</html>
+"#;
+
+/// Whether the store can be read and the writer lives.
+async fn health(State(app): State<Arc<App>>) -> Response {
+    use std::sync::atomic::Ordering;
+    let read = app.readers.run(|replica| replica.meta("office_epoch").map(|row| row.is_some())).await;
+    let cause = match read {
+        Ok(Ok(true)) if !app.writer.has_ended() => {
+            app.unwell.store(false, Ordering::Relaxed);
+            return "ok".into_response();
+        }
+        Ok(Ok(_)) => "the writer has ended, or the store is empty".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(failure) => failure.to_string(),
+    };
+    if !app.unwell.swap(true, Ordering::Relaxed) {
+        tracing::error!(cause, "not healthy");
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, "tidak sehat").into_response()
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    app.metrics.run_upkeep();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response()
+}
+
+async fn nothing() -> Response {
+    (StatusCode::NOT_FOUND, "halaman tidak ada: mulai dari /").into_response()
+}

@@ -1,0 +1,222 @@
+//! Serving: connections in, the writer behind, and an orderly end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
+use tracing::{debug, error, info, warn};
+
+use crate::attachments::Shelves;
+use crate::config::{Failure, Folder, limits};
+use crate::connection::{Life, Watched};
+use crate::ingest::Writer;
+use crate::readers::Readers;
+use crate::router::{App, router};
+use crate::telemetry;
+
+/// After an accept that failed: the system is short of something.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// An office that serves.
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<(), Failure>>,
+}
+
+impl Server {
+    /// Opens the office and listens; `listen` is an address and port, port 0 for any free one.
+    pub async fn start(folder: &Folder, listen: &str) -> Result<Server, Failure> {
+        let office = folder.office()?;
+        let signer = office.signer();
+        let (public, epoch) = (office.public_key(), office.office_epoch());
+        let shelves = Shelves::new(folder.attachments());
+        let listener = TcpListener::bind(listen).await.map_err(|error| {
+            Failure::new(format!(
+                "tidak dapat mendengarkan di {listen} ({error}): pilih alamat lain dengan --listen"
+            ))
+        })?;
+        let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
+        let (writer, thread) = Writer::start(office).map_err(|error| Failure::new(error.to_string()))?;
+        let (stop, stopped) = watch::channel(false);
+        let app = Arc::new(App {
+            writer,
+            readers: Readers::new(folder.clone(), Arc::clone(&signer)),
+            office: public,
+            signer,
+            epoch,
+            receipts: Default::default(),
+            sessions: Default::default(),
+            shelves,
+            transfers: Arc::new(Semaphore::new(limits::TRANSFERS)),
+            failures: Default::default(),
+            stop: stopped,
+            metrics: telemetry::metrics(),
+            unwell: AtomicBool::new(false),
+        });
+        info!(%address, office = %app.office.author(), "serving");
+        let task = tokio::spawn(serve(app, listener, thread));
+        Ok(Server { address, stop, task })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Asks it to stop, and waits until it has: sessions told, queue done, store in order.
+    pub async fn stop(self) -> Result<(), Failure> {
+        self.stop.send_replace(true);
+        self.task.await.unwrap_or_else(|_| {
+            Err(Failure::new("kantor berhenti tidak teratur: periksa dengan `loket verify`"))
+        })
+    }
+
+    /// Waits until `until` is ready or the office ends by itself, which is a failure; then stops in order.
+    pub async fn run_until(mut self, until: impl Future<Output = ()>) -> Result<(), Failure> {
+        tokio::select! {
+            () = until => self.stop().await,
+            ended = &mut self.task => ended.unwrap_or_else(|_| Err(Failure::new("kantor berhenti tidak teratur: periksa dengan `loket verify`"))),
+        }
+    }
+}
+
+async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    thread: std::thread::JoinHandle<()>,
+) -> Result<(), Failure> {
+    let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let routes = router(Arc::clone(&app));
+    let mut stop = app.stop.clone();
+    let crashed = loop {
+        let accepted = tokio::select! {
+            () = stopping(&mut stop) => break false,
+            () = app.writer.ended() => break true,
+            accepted = accept(&listener, &connections) => accepted,
+        };
+        if let Some((stream, place)) = accepted {
+            let (routes, stop) = (routes.clone(), app.stop.clone());
+            tokio::spawn(async move {
+                connection(stream, routes, stop).await;
+                drop(place);
+            });
+        }
+    };
+    drop(listener);
+    if crashed {
+        error!("the writer has ended by itself");
+        return Err(Failure::new(
+            "penulis kantor berhenti: lihat log, periksa dengan `loket verify`, lalu jalankan lagi",
+        ));
+    }
+    let all = async {
+        app.sessions.all_ended().await;
+        let _ = connections.acquire_many(limits::CONNECTIONS as u32).await;
+    };
+    if timeout(limits::SHUTDOWN_TIMEOUT, all).await.is_err() {
+        warn!("connections were cut at the shutdown");
+    }
+    app.writer.stop().await;
+    let joined = tokio::task::spawn_blocking(move || thread.join().is_ok());
+    match timeout(limits::WRITER_TIMEOUT, joined).await {
+        Ok(Ok(true)) => {
+            info!("stopped");
+            Ok(())
+        }
+        _ => Err(Failure::new("penulis kantor tidak selesai pada waktunya: periksa dengan `loket verify`")),
+    }
+}
+
+/// Ready when the office is to stop, or nobody is left who could say so.
+async fn stopping(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// A connection, once there is room for it.
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(connections).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, place)),
+        Err(error) => {
+            warn!(%error, "a connection could not be accepted");
+            sleep(ACCEPT_AGAIN).await;
+            None
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, routes: Router, mut stop: watch::Receiver<bool>) {
+    // Small frames go at once; where the system refuses, they go later.
+    let _ = stream.set_nodelay(true);
+    let life = Arc::new(Life::default());
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&life)));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&life));
+        let routes = routes.clone();
+        async move {
+            Ok::<_, Infallible>(
+                routes.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {}),
+            )
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEAD_TIMEOUT)
+        .max_buf_size(limits::HEAD)
+        .serve_connection(io, service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopping(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "connection ended");
+    }
+}
+
+/// Ready when the system asks the process to end (SIGTERM, SIGINT).
+pub async fn asked_to_end() {
+    let interrupt = async {
+        // Without a handler the system ends the process as it would have done anyway.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,499 @@
+//! A session with one phone over a WebSocket: the protocol is `loket_core::sync`'s, here are the wire, the
+//! time-outs and the limits.
+//!
+//! One task a phone. Frames that wait to be sent stand in a queue that the task drains while it reads, so that
+//! two peers that both have much to say never wait for each other. What is slow (the store) runs elsewhere.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use axum::Extension;
+use axum::extract::State;
+use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use futures_util::{Sink, SinkExt, Stream};
+use loket_core::journal::{AuthorId, JournalId, Partition};
+use loket_core::replica::Replica;
+use loket_core::replica::learn::LearnError;
+use loket_core::store::sqlite::SqliteStore;
+use loket_core::sync::Library;
+use loket_core::sync::message::{MAX_FRAME, Message, ProtocolError};
+use loket_core::sync::session::{Output, Session, SessionError};
+use metrics::{counter, gauge};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tracing::{debug, error, info};
+
+use crate::config::{Failure, dice, limits, now};
+use crate::connection::Life;
+use crate::ingest::Hint;
+use crate::office::Delivery;
+use crate::office::library::OfficeLibrary;
+use crate::router::App;
+use crate::telemetry;
+
+/// Buffer for what is read of a connection, in bytes: thousands of phones are connected and silent.
+const READ_BUFFER: usize = 4 << 10;
+/// Buffer for what is written, in bytes; larger frames pass by it.
+const WRITE_BUFFER: usize = 4 << 10;
+/// Code of the farewell at a shutdown.
+const CODE_STOPPED: u16 = 98;
+/// Code of the farewell where this side failed, or has had enough of this peer.
+const CODE_TROUBLE: u16 = 99;
+
+/// Who is connected.
+pub struct Sessions {
+    room: Arc<Semaphore>,
+    next: AtomicU64,
+    devices: Mutex<HashMap<AuthorId, Vec<(u64, Arc<Notify>)>>>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        let room = Arc::new(Semaphore::new(limits::SESSIONS));
+        Self { room, next: AtomicU64::new(0), devices: Mutex::default() }
+    }
+}
+
+impl Sessions {
+    /// Notes a session of a device. Where it has too many, the oldest is told to end.
+    fn enter(&self, device: AuthorId, end: &Arc<Notify>) -> u64 {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = devices.entry(device).or_default();
+        if open.len() >= limits::SESSIONS_PER_DEVICE {
+            let (_, oldest) = open.remove(0);
+            oldest.notify_one();
+        }
+        open.push((id, Arc::clone(end)));
+        id
+    }
+
+    fn leave(&self, device: &AuthorId, id: u64) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = devices.get_mut(device) {
+            open.retain(|(other, _)| *other != id);
+            if open.is_empty() {
+                devices.remove(device);
+            }
+        }
+    }
+
+    /// Returns when no session is left.
+    pub async fn all_ended(&self) {
+        // Closed semaphores do not exist here; an error would mean that nobody is left either.
+        let _ = self.room.acquire_many(limits::SESSIONS as u32).await;
+    }
+}
+
+/// `GET /v1/sync`.
+pub async fn upgrade(
+    State(app): State<Arc<App>>,
+    Extension(life): Extension<Arc<Life>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let Ok(place) = Arc::clone(&app.sessions.room).try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "kantor penuh: coba lagi sebentar lagi").into_response();
+    };
+    upgrade
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(MAX_FRAME)
+        .max_frame_size(MAX_FRAME)
+        .on_upgrade(move |socket| Talk::new(app, socket, life).run(place))
+}
+
+/// Why a session ends.
+enum End {
+    /// The peer went.
+    Gone,
+    /// The peer broke the protocol, or this side could not go on: it is told why.
+    Fault(SessionError),
+    /// A time-out or limit.
+    Limit(&'static str),
+    /// The device connected anew.
+    Replaced,
+    /// The office is being stopped.
+    Stopped,
+    /// This side failed; the cause is in the log.
+    Trouble,
+}
+
+impl End {
+    fn word(&self) -> &'static str {
+        match self {
+            End::Gone => "gone",
+            End::Fault(SessionError::Protocol(_)) => "protocol",
+            End::Fault(SessionError::Replica(_)) | End::Trouble => "trouble",
+            End::Limit(what) => what,
+            End::Replaced => "replaced",
+            End::Stopped => "stopped",
+        }
+    }
+
+    fn farewell(&self) -> Option<Vec<u8>> {
+        let say = |code, sentence: &str| Some(Message::Error(code, sentence.into()).to_bytes());
+        match self {
+            End::Gone => None,
+            End::Fault(error) => Some(Session::farewell(error)),
+            End::Limit(_) => say(CODE_TROUBLE, "sambungan terlalu lama diam: sambungkan lagi"),
+            End::Replaced => say(CODE_TROUBLE, "perangkat ini tersambung lagi lewat sambungan lain"),
+            End::Stopped => say(CODE_STOPPED, "kantor sedang dimatikan: sambungkan lagi nanti"),
+            End::Trouble => say(CODE_TROUBLE, "gangguan di kantor: ulangi nanti"),
+        }
+    }
+}
+
+impl From<SessionError> for End {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Protocol(ProtocolError::Ended(_)) => End::Gone,
+            error => End::Fault(error),
+        }
+    }
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        error!(cause = failure.0, "the store cannot be read for a session");
+        End::Trouble
+    }
+}
+
+/// The wire: what waits to be sent is sent while something is awaited.
+struct Line {
+    socket: WebSocket,
+    outgoing: VecDeque<Vec<u8>>,
+    bytes: usize,
+    ping: bool,
+    flushed: bool,
+}
+
+impl Line {
+    fn push(&mut self, frame: Vec<u8>) -> Result<(), End> {
+        self.bytes += frame.len();
+        if self.bytes > limits::OUTGOING {
+            return Err(End::Limit("outgoing"));
+        }
+        self.outgoing.push_back(frame);
+        Ok(())
+    }
+
+    /// Whether everything has been handed to the system.
+    fn is_flushed(&self) -> bool {
+        self.flushed && self.outgoing.is_empty()
+    }
+
+    /// Drives what waits to be sent; ready when it fails, or when all of it has left.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        while self.ping || !self.outgoing.is_empty() {
+            match Pin::new(&mut self.socket).poll_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                other => return other,
+            }
+            let frame = if std::mem::take(&mut self.ping) {
+                Frame::Ping(Default::default())
+            } else {
+                let Some(frame) = self.outgoing.pop_front() else { break };
+                self.bytes = self.bytes.saturating_sub(frame.len());
+                Frame::Binary(frame.into())
+            };
+            self.flushed = false;
+            if let Err(error) = Pin::new(&mut self.socket).start_send(frame) {
+                return Poll::Ready(Err(error));
+            }
+        }
+        if self.flushed {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        self.flushed = matches!(flushed, Poll::Ready(Ok(())));
+        flushed
+    }
+
+    /// The next frame from the peer. Nothing is lost where the wait is given up.
+    async fn next(&mut self) -> Option<Result<Frame, axum::Error>> {
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+                return Poll::Ready(Some(Err(error)));
+            }
+            Pin::new(&mut self.socket).poll_next(cx)
+        })
+        .await
+    }
+
+    /// Sends what waits, then closes.
+    async fn close(mut self) {
+        let left = timeout(limits::FAREWELL_TIMEOUT, async {
+            std::future::poll_fn(|cx| self.poll_send(cx)).await?;
+            self.socket.close().await
+        });
+        // The peer may be long gone; it has nothing to lose by it.
+        let _ = left.await;
+    }
+}
+
+struct Talk {
+    app: Arc<App>,
+    line: Line,
+    life: Arc<Life>,
+    /// None while a blocking task has it.
+    session: Option<Session>,
+    hints: broadcast::Receiver<Hint>,
+    stop: watch::Receiver<bool>,
+    end: Arc<Notify>,
+    peer: Option<(AuthorId, u64)>,
+    scope: BTreeSet<Partition>,
+    began: std::time::Instant,
+    pinged: std::time::Instant,
+    tick: Interval,
+}
+
+/// What the task woke up for.
+enum Woken {
+    Frame(Option<Result<Frame, axum::Error>>),
+    Hint(Result<Hint, broadcast::error::RecvError>),
+    Tick,
+    Replaced,
+    Stop,
+}
+
+impl Talk {
+    fn new(app: Arc<App>, socket: WebSocket, life: Arc<Life>) -> Self {
+        let mut nonce = [0; 16];
+        dice(&mut nonce);
+        let session = Some(Session::answer(app.office.author(), nonce));
+        // Heard from now on, so that nothing falls between the first look and the first hint.
+        let (hints, stop) = (app.writer.hints(), app.stop.clone());
+        let line = Line { socket, outgoing: VecDeque::new(), bytes: 0, ping: false, flushed: true };
+        let now = std::time::Instant::now();
+        let mut tick = interval(limits::TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Talk {
+            app,
+            line,
+            life,
+            session,
+            hints,
+            stop,
+            end: Arc::default(),
+            peer: None,
+            scope: BTreeSet::new(),
+            began: now,
+            pinged: now,
+            tick,
+        }
+    }
+
+    async fn run(mut self, place: OwnedSemaphorePermit) {
+        gauge!(telemetry::SESSIONS).increment(1.0);
+        let end = loop {
+            if let Err(end) = self.turn().await {
+                break end;
+            }
+        };
+        let device = self.peer.map(|(device, _)| device.to_hex());
+        match &end {
+            End::Fault(SessionError::Replica(error)) => error!(device, %error, "session failed"),
+            End::Fault(cause) => info!(device, %cause, "session ended"),
+            end => debug!(device, why = end.word(), "session ended"),
+        }
+        counter!(telemetry::SESSIONS_ENDED, "why" => end.word()).increment(1);
+        if let Some((device, id)) = self.peer {
+            self.app.sessions.leave(&device, id);
+        }
+        if let Some(farewell) = end.farewell() {
+            // Full means that the peer reads nothing: no farewell then.
+            let _ = self.line.push(farewell);
+        }
+        self.line.close().await;
+        gauge!(telemetry::SESSIONS).decrement(1.0);
+        drop(place);
+    }
+
+    /// Waits for something and deals with it.
+    async fn turn(&mut self) -> Result<(), End> {
+        match self.wait().await {
+            Woken::Frame(Some(Ok(Frame::Binary(frame)))) => self.receive(frame.to_vec()).await,
+            Woken::Frame(Some(Ok(Frame::Ping(_) | Frame::Pong(_)))) => Ok(()),
+            Woken::Frame(Some(Ok(Frame::Text(_)))) => Err(malformed()),
+            Woken::Frame(Some(Ok(Frame::Close(_))) | None) => Err(End::Gone),
+            Woken::Frame(Some(Err(error))) => Err(wire(error)),
+            Woken::Hint(hint) => self.heed(hint).await,
+            Woken::Tick => self.look_at_clock(),
+            Woken::Replaced => Err(End::Replaced),
+            Woken::Stop => Err(End::Stopped),
+        }
+    }
+
+    async fn wait(&mut self) -> Woken {
+        if *self.stop.borrow() {
+            return Woken::Stop;
+        }
+        tokio::select! {
+            frame = self.line.next() => Woken::Frame(frame),
+            hint = self.hints.recv() => Woken::Hint(hint),
+            _ = self.tick.tick() => Woken::Tick,
+            () = self.end.notified() => Woken::Replaced,
+            _ = self.stop.changed() => Woken::Stop,
+        }
+    }
+
+    fn look_at_clock(&mut self) -> Result<(), End> {
+        let open = self.peer.is_some();
+        if !open && self.began.elapsed() > limits::HANDSHAKE_TIMEOUT {
+            return Err(End::Limit("handshake"));
+        }
+        if self.life.silent_for() > limits::IDLE_TIMEOUT {
+            return Err(End::Limit("idle"));
+        }
+        if !self.line.is_flushed() && self.life.stuck_for() > limits::SEND_TIMEOUT {
+            return Err(End::Limit("stuck"));
+        }
+        if self.pinged.elapsed() >= limits::PING_EVERY {
+            self.pinged = std::time::Instant::now();
+            self.line.ping = true;
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self, frame: Vec<u8>) -> Result<(), End> {
+        let outputs =
+            self.with(move |session, library| session.receive(&frame, library, library.signer)).await?;
+        if self.peer.is_none()
+            && let Some(device) = self.session.as_ref().and_then(Session::peer)
+        {
+            self.peer = Some((device, self.app.sessions.enter(device, &self.end)));
+            self.scope = self.with(move |_, library| Ok(library.scope(&device)?)).await?;
+            debug!(%device, "session open");
+        }
+        self.act(outputs).await
+    }
+
+    /// Does what the session asks for, and what follows from that.
+    async fn act(&mut self, outputs: Vec<Output>) -> Result<(), End> {
+        let mut todo = VecDeque::from(outputs);
+        while let Some(output) = todo.pop_front() {
+            match output {
+                Output::Send(frame) => self.line.push(frame)?,
+                Output::Learn { batch, runs } => {
+                    let refused = self.learn(runs).await?;
+                    let more =
+                        self.with(move |session, library| session.taken(batch, &refused, library)).await?;
+                    todo.extend(more);
+                }
+                // The office believes its own receipts alone.
+                Output::Receipt(_) => {}
+                Output::Taken { refused } => {
+                    if !refused.is_empty() {
+                        info!(
+                            device = self.device(),
+                            runs = refused.len(),
+                            "the device did not take runs in"
+                        );
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn learn(
+        &mut self,
+        runs: Vec<loket_core::journal::run::Run>,
+    ) -> Result<Vec<(JournalId, LearnError)>, End> {
+        let Some((author, _)) = self.peer else { return Err(End::Trouble) };
+        self.scope.extend(runs.iter().map(|run| run.journal.partition));
+        self.app.writer.deliver(Delivery { author, runs }).await.map_err(|_| End::Trouble)
+    }
+
+    /// Looks at what others brought, as far as it concerns this phone.
+    async fn heed(&mut self, hint: Result<Hint, broadcast::error::RecvError>) -> Result<(), End> {
+        let (mut all, mut people) = (false, false);
+        let mut partitions = BTreeSet::new();
+        let mut next = hint;
+        loop {
+            match next {
+                Ok(hint) => {
+                    people |= hint.people;
+                    partitions.extend(hint.partitions);
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => all = true,
+                Err(broadcast::error::RecvError::Closed) => return Err(End::Stopped),
+            }
+            next = match self.hints.try_recv() {
+                Ok(hint) => Ok(hint),
+                Err(broadcast::error::TryRecvError::Lagged(count)) => {
+                    Err(broadcast::error::RecvError::Lagged(count))
+                }
+                Err(_) => break,
+            };
+        }
+        let Some((device, _)) = self.peer else { return Ok(()) };
+        if people || all {
+            let scope = self.with(move |_, library| Ok(library.scope(&device)?)).await?;
+            let known = self.with(move |_, library| Ok(library.key(&device)?.is_some())).await?;
+            if !known || !self.scope.is_subset(&scope) {
+                // Revoked, or moved: what the session holds open is no longer this device's.
+                return Err(End::Fault(ProtocolError::Unknown.into()));
+            }
+            self.scope = scope;
+        }
+        if all {
+            partitions.clone_from(&self.scope);
+        }
+        partitions.retain(|partition| self.scope.contains(partition));
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        let outputs = self.with(move |session, library| session.poll(library, Some(&partitions))).await?;
+        self.act(outputs).await
+    }
+
+    /// Runs a step of the session over a read replica.
+    async fn with<T: Send + 'static>(
+        &mut self,
+        step: impl FnOnce(&mut Session, &OfficeLibrary<'_, SqliteStore>) -> Result<T, SessionError>
+        + Send
+        + 'static,
+    ) -> Result<T, End> {
+        let Some(mut session) = self.session.take() else { return Err(End::Trouble) };
+        let app = Arc::clone(&self.app);
+        let work = move |replica: &Replica<SqliteStore>| {
+            let library = OfficeLibrary {
+                replica,
+                signer: &*app.signer,
+                epoch: app.epoch,
+                receipts: &app.receipts,
+                now: now(),
+            };
+            let result = step(&mut session, &library);
+            (session, result)
+        };
+        let (session, result) = self.app.readers.run(work).await?;
+        self.session = Some(session);
+        Ok(result?)
+    }
+
+    fn device(&self) -> Option<String> {
+        self.peer.map(|(device, _)| device.to_hex())
+    }
+}
+
+fn malformed() -> End {
+    End::Fault(ProtocolError::Malformed.into())
+}
+
+/// An error of the wire: a frame beyond the limits is the peer's fault and it is told; all else is a cut line.
+fn wire(error: axum::Error) -> End {
+    use std::error::Error as _;
+    let cut = error.source().is_some_and(|source| {
+        let text = source.to_string();
+        text.starts_with("IO error") || text.starts_with("Connection")
+    });
+    if cut { End::Gone } else { malformed() }
+}

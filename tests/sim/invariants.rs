@@ -1,0 +1,417 @@
+//! What has to hold, whatever happens: checked at each commit of the office and once everything has healed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loket_core::journal::receipt::Receipt;
+use loket_core::journal::run::Run;
+use loket_core::journal::{AttachmentHash, Body, Content, EntryHash, JournalId, Partition};
+use loket_core::replica::Replica;
+use loket_core::replica::case::{Case, Standing};
+use loket_core::replica::learn::LearnError;
+use loket_core::replica::rows::{self, ApplicationRow, AttachmentRow};
+use loket_core::store::memory::MemoryStore;
+use loket_core::store::{Query, Store, Table};
+use loket_core::sync::message::Message;
+use loket_core::workflow::{Event, State, apply, available, state};
+use loket_server::office::verify::verify;
+
+use super::world::World;
+
+/// What was seen of the office's entries so far.
+#[derive(Default)]
+pub struct Watch {
+    read: BTreeMap<Partition, u64>,
+    asked: BTreeSet<(Partition, JournalId, u64)>,
+    answered: BTreeSet<(Partition, JournalId, u64)>,
+}
+
+type Store1 = Replica<MemoryStore>;
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// Everything, once it has healed.
+pub fn all(world: &mut World) -> Result<(), String> {
+    after_commit(world)?;
+    receipts_hold(world)?;
+    answers(world)?;
+    queues(world)?;
+    replicas_agree(world)?;
+    scopes(world)?;
+    states_move_by_acts(world)?;
+    rebuilt(world)?;
+    let verified = verify(&world.office.replica).map_err(text)?;
+    if !verified.faults.is_empty() {
+        return Err(format!("verify: {:?}", verified.faults));
+    }
+    Ok(())
+}
+
+/// No request is answered twice, nor one that was never made.
+pub fn after_commit(world: &mut World) -> Result<(), String> {
+    let replica = &world.office.replica;
+    for partition in replica.store.partitions().map_err(text)? {
+        let after = world.watch.read.get(&partition).copied().unwrap_or(0);
+        let entries = replica.store.entries(&partition, Query::After(after), usize::MAX).map_err(text)?;
+        for (position, entry) in entries {
+            world.watch.read.insert(partition, position);
+            let Content::Present(bytes) = &entry.content else { continue };
+            match Body::from_bytes(bytes) {
+                Ok(Body::Request(_)) => {
+                    world.watch.asked.insert((partition, entry.header.journal, entry.header.seq));
+                }
+                Ok(Body::Decision(decision)) => {
+                    let outcome = match &decision.kind {
+                        Event::Refused(refusal) => format!("refused: {}", refusal.code()),
+                        Event::Contradiction(refusal) => format!("contradiction: {}", refusal.code()),
+                        _ => format!("decided: {}", decision.act),
+                    };
+                    *world.counts.entry(outcome).or_default() += 1;
+                    let Some(request) = decision.request else { continue };
+                    if !world.watch.answered.insert((partition, request.journal, request.seq)) {
+                        return Err(format!(
+                            "request {} of {} was answered twice",
+                            request.seq, request.journal
+                        ));
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => return Err(format!("the office keeps an unreadable body: {error}")),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A receipt has come to a phone: what it covers is at the office.
+pub fn receipt(world: &mut World, receipt: &Receipt) -> Result<(), String> {
+    for (journal, head) in &receipt.vector.0 {
+        let at = world.office.replica.hash_at(&receipt.partition, journal, head.seq).map_err(text)?;
+        if at != Some(head.hash) {
+            return Err(format!(
+                "a receipt covers entry {} of {journal}, which the office has not",
+                head.seq
+            ));
+        }
+        world.receipted.insert((receipt.partition, *journal, head.seq), head.hash);
+    }
+    Ok(())
+}
+
+fn receipts_hold(world: &World) -> Result<(), String> {
+    for ((partition, journal, seq), hash) in &world.receipted {
+        if world.office.replica.hash_at(partition, journal, *seq).map_err(text)? != Some(*hash) {
+            return Err(format!("receipted entry {seq} of {journal} in {partition} is lost"));
+        }
+    }
+    Ok(())
+}
+
+fn answers(world: &World) -> Result<(), String> {
+    let open: Vec<_> = world.watch.asked.difference(&world.watch.answered).collect();
+    if let Some((partition, journal, seq)) = open.first() {
+        let replica = &world.office.replica;
+        let entry = replica.store.entries(partition, Query::Journal(journal, seq - 1), 1).map_err(text)?;
+        let body = entry.first().and_then(|(_, entry)| match &entry.content {
+            Content::Present(bytes) => Body::from_bytes(bytes).ok(),
+            Content::Destroyed => None,
+        });
+        return Err(format!(
+            "{} requests are not answered; the first is {seq} of {journal}: {body:?}",
+            open.len()
+        ));
+    }
+    match world.watch.answered.difference(&world.watch.asked).next() {
+        Some((_, journal, seq)) => Err(format!("request {seq} of {journal} was answered and never arrived")),
+        None => Ok(()),
+    }
+}
+
+/// No frame to a phone speaks of a partition that is not its own.
+pub fn no_leak(world: &World, link: usize, frame: &[u8]) -> Result<(), String> {
+    let phone = world.links[link].phone;
+    let mut scope = world.office.replica.scope_of(&world.phones[phone].author).map_err(text)?;
+    scope.insert(Partition::Office);
+    let partitions: Vec<Partition> = match Message::from_bytes(frame).map_err(text)? {
+        Message::Batch(batch) => {
+            batch.unpack().map_err(text)?.iter().map(|run: &Run| run.journal.partition).collect()
+        }
+        Message::Have(have) => have.iter().map(|have| have.partition).collect(),
+        Message::Differ(digests) => digests.iter().map(|digest| digest.partition).collect(),
+        Message::Receipts(receipts) => receipts.iter().map(|receipt| receipt.partition).collect(),
+        _ => Vec::new(),
+    };
+    match partitions.iter().find(|partition| !scope.contains(partition)) {
+        // A phone may ask whether it may bring a partition that it has opened itself.
+        Some(partition) if has(world, phone, partition) && !world.phones[phone].revoked => Ok(()),
+        Some(partition) => Err(format!("the office tells phone {phone} of {partition}")),
+        None => Ok(()),
+    }
+}
+
+fn has(world: &World, phone: usize, partition: &Partition) -> bool {
+    world.phones[phone].replica.store.partitions().is_ok_and(|all| all.contains(partition))
+}
+
+/// The attachments that a replica knows of.
+pub fn scans(replica: &Store1) -> Result<Vec<(Partition, AttachmentHash, AttachmentRow)>, String> {
+    let mut scans = Vec::new();
+    for partition in replica.store.partitions().map_err(text)? {
+        for (key, row) in
+            replica.store.scan(&partition, Table::Attachment, &[], None, usize::MAX).map_err(text)?
+        {
+            scans.push((
+                partition,
+                AttachmentHash::try_from(&key[..]).map_err(text)?,
+                rows::decode(&row).map_err(text)?,
+            ));
+        }
+    }
+    Ok(scans)
+}
+
+/// Nothing waits any more: entries, requests, scans.
+fn queues(world: &World) -> Result<(), String> {
+    if !world.pending.is_empty() || !world.arrived.is_empty() {
+        return Err("the office's queue is not empty".into());
+    }
+    for (index, phone) in world.phones.iter().enumerate().filter(|(_, phone)| !phone.revoked) {
+        let Some((_, session)) = &phone.session else {
+            return Err(format!("phone {index} is not connected"));
+        };
+        if !session.is_settled() {
+            return Err(format!("the session of phone {index} is not settled"));
+        }
+        for (partition, hash, row) in scans(&phone.replica)? {
+            if row.here && !row.named.is_empty() && !row.at_office {
+                return Err(format!(
+                    "phone {index} does not know that its scan {hash} in {partition} is at the office"
+                ));
+            }
+        }
+        for partition in phone.replica.store.partitions().map_err(text)? {
+            let receipt = phone.replica.receipt(&partition).map_err(text)?;
+            let vector = phone.replica.vector(&partition).map_err(text)?;
+            let covered = receipt.is_some_and(|receipt| receipt.vector == vector);
+            if !covered && !vector.0.is_empty() {
+                return Err(format!("phone {index} has no receipt of all of {partition}"));
+            }
+        }
+    }
+    for (partition, hash, row) in scans(&world.office.replica)? {
+        let whole = world.uploads.get(&(partition, hash)) == Some(&row.bytes);
+        if whole != row.here {
+            return Err(format!("the office has scan {hash} in {partition}: {whole}, and says {}", row.here));
+        }
+    }
+    Ok(())
+}
+
+/// Every phone has what the office has, and makes the same of it.
+fn replicas_agree(world: &mut World) -> Result<(), String> {
+    for index in 0..world.phones.len() {
+        let phone = &world.phones[index];
+        if phone.revoked {
+            continue;
+        }
+        let mut conflicts = 0;
+        for partition in world.office.replica.scope_of(&phone.author).map_err(text)? {
+            let (here, there) = (&phone.replica, &world.office.replica);
+            if here.vector(&partition).map_err(text)? != there.vector(&partition).map_err(text)? {
+                return Err(format!("phone {index} and the office differ in the entries of {partition}"));
+            }
+            conflicts +=
+                same(here, there, &partition).map_err(|e| format!("phone {index} and the office: {e}"))?;
+        }
+        *world.counts.entry("conflicts open at the end".into()).or_default() += conflicts;
+    }
+    Ok(())
+}
+
+/// Whether two replicas make the same of a partition; returns how many registers are in conflict.
+pub fn same(one: &Store1, other: &Store1, partition: &Partition) -> Result<u64, String> {
+    let (mine, theirs) = (applications(one, partition)?, applications(other, partition)?);
+    if mine.keys().ne(theirs.keys()) {
+        return Err(format!("other applications in {partition}"));
+    }
+    let mut conflicts = 0;
+    for (id, row) in &mine {
+        let (a, b) = (one.case(partition, id).map_err(text)?, other.case(partition, id).map_err(text)?);
+        same_case(&a, &b).map_err(|what| format!("application {id} in {partition}: {what}"))?;
+        let their = &theirs[id];
+        let rows = [row, their]
+            .map(|r| (&r.state, r.revision, &r.heads, r.waiting, r.held, r.open_requests, r.decisions));
+        if rows[0] != rows[1] {
+            return Err(format!("application {id} in {partition}: rows {rows:?}"));
+        }
+        conflicts += a.document.conflicts().len() as u64;
+    }
+    for (hash, held) in told(one, partition)? {
+        if told(other, partition)?.get(&hash) != Some(&held) {
+            return Err(format!("scan {hash} in {partition}: at the office {held} and not"));
+        }
+    }
+    Ok(conflicts)
+}
+
+/// What the office's entries say of each named scan. (The office itself need not be told.)
+fn told(replica: &Store1, partition: &Partition) -> Result<BTreeMap<AttachmentHash, bool>, String> {
+    let all = scans(replica)?.into_iter().filter(|(at, _, row)| at == partition && !row.named.is_empty());
+    Ok(all.map(|(_, hash, row)| (hash, row.at_office)).collect())
+}
+
+fn same_case(a: &Case, b: &Case) -> Result<(), String> {
+    if a.document.heads() != b.document.heads() {
+        return Err("other heads".into());
+    }
+    if a.document.registers() != b.document.registers() {
+        return Err("other registers".into());
+    }
+    if a.document.conflicts() != b.document.conflicts() {
+        return Err("other conflicts".into());
+    }
+    if a.record != b.record {
+        return Err("another official record".into());
+    }
+    if a.state() != b.state() {
+        return Err("another state".into());
+    }
+    Ok(())
+}
+
+fn applications(
+    replica: &Store1,
+    partition: &Partition,
+) -> Result<BTreeMap<EntryHash, ApplicationRow>, String> {
+    let rows = replica.store.scan(partition, Table::Application, &[], None, usize::MAX).map_err(text)?;
+    rows.iter()
+        .map(|(key, row)| {
+            Ok((EntryHash::try_from(&key[..]).map_err(text)?, rows::decode(row).map_err(text)?))
+        })
+        .collect()
+}
+
+/// A phone holds its own partitions and no other.
+fn scopes(world: &World) -> Result<(), String> {
+    for (index, phone) in world.phones.iter().enumerate().filter(|(_, phone)| !phone.revoked) {
+        let mut scope = world.office.replica.scope_of(&phone.author).map_err(text)?;
+        scope.insert(Partition::Office);
+        for partition in phone.replica.store.partitions().map_err(text)? {
+            if !scope.contains(&partition) {
+                return Err(format!("phone {index} holds {partition}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No state moved but by an act that was available to its actor's role.
+fn states_move_by_acts(world: &mut World) -> Result<(), String> {
+    let mut ends: Vec<String> = Vec::new();
+    for partition in world.office.replica.store.partitions().map_err(text)? {
+        for id in applications(&world.office.replica, &partition)?.into_keys() {
+            let case = world.office.replica.case(&partition, &id).map_err(text)?;
+            let Some(file) = &case.service else { return Err(format!("application {id}: no service")) };
+            let mut at = State::draft(&file.service);
+            for decision in &case.record {
+                let before = at.clone();
+                let moved = apply(&file.service, &mut at, decision);
+                if decision.kind != Event::Done && decision.kind != Event::Complete {
+                    let same_place = (&before.code, &before.position, before.revision)
+                        == (&at.code, &at.position, at.revision);
+                    if moved || !same_place {
+                        return Err(format!("{} moved {id} without being done", decision.act));
+                    }
+                } else if !moved {
+                    return Err(format!(
+                        "{} on {id} in {} was done and moved nothing",
+                        decision.act, before.code
+                    ));
+                } else if decision.kind == Event::Done {
+                    let offers = available(&file.service, &before, decision.actor.role);
+                    if !offers.iter().any(|offer| offer.act == decision.act) {
+                        return Err(format!("{} on {id} in {} was not available", decision.act, before.code));
+                    }
+                }
+            }
+            if Some(&at) != case.state().as_ref() || at != state(&file.service, &case.record) {
+                return Err(format!("application {id}: the fold says something else"));
+            }
+            ends.push(format!("ended as {}", at.code));
+        }
+    }
+    for end in ends {
+        *world.counts.entry(end).or_default() += 1;
+    }
+    Ok(())
+}
+
+/// A fresh replica that learns a partition's runs in a random order arrives where the office is.
+fn rebuilt(world: &mut World) -> Result<(), String> {
+    for partition in world.office.replica.store.partitions().map_err(text)? {
+        if partition == Partition::Office || world.dice.chance(50) {
+            continue;
+        }
+        let mut runs = runs_of(&world.office.replica, &partition)?;
+        world.dice.shuffle(&mut runs);
+        let mut fresh = Replica::open(MemoryStore::default(), world.office.public_key()).map_err(text)?;
+        while !runs.is_empty() {
+            let before = runs.len();
+            let mut later = Vec::new();
+            for run in runs {
+                let learned =
+                    fresh.transaction(|replica| replica.learn(std::slice::from_ref(&run))).map_err(text)?;
+                match learned.refused.first() {
+                    None => {}
+                    Some((
+                        _,
+                        LearnError::UnknownAuthor | LearnError::Run(loket_core::journal::run::RunError::Gap),
+                    )) => {
+                        later.push(run);
+                    }
+                    Some((journal, error)) => return Err(format!("a run of {journal} is refused: {error}")),
+                }
+            }
+            if later.len() == before {
+                return Err(format!("{before} runs of {partition} are never taken"));
+            }
+            runs = later;
+            world.dice.shuffle(&mut runs);
+        }
+        same(&fresh, &world.office.replica, &partition)
+            .map_err(|what| format!("rebuilt in another order: {what}"))?;
+        standings(&fresh, &world.office.replica, &partition)?;
+    }
+    Ok(())
+}
+
+/// A partition's entries in the shortest runs that its authors' signatures allow.
+fn runs_of(replica: &Store1, partition: &Partition) -> Result<Vec<Run>, String> {
+    let mut runs = Vec::new();
+    for (journal, row) in replica.journals(partition).map_err(text)? {
+        let mut after = 0;
+        while after < row.head.seq {
+            let run = replica.run(partition, &journal, after, 1).map_err(text)?;
+            let run = run.ok_or_else(|| format!("nothing to send of {journal} after {after}"))?;
+            after += run.entries.len() as u64;
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
+/// From the entries alone, each edit stands where it stands at the office.
+fn standings(fresh: &Store1, office: &Store1, partition: &Partition) -> Result<(), String> {
+    for id in applications(office, partition)?.into_keys() {
+        let of = |replica: &Store1| -> Result<BTreeMap<EntryHash, String>, String> {
+            let case = replica.case_from_entries(partition, &id).map_err(text)?;
+            let word = |standing: &Standing| format!("{standing:?}");
+            Ok(case.edits.iter().map(|edit| (edit.hash, word(&edit.standing))).collect())
+        };
+        if of(fresh)? != of(office)? {
+            return Err(format!("edits of {id} stand elsewhere when learned in another order"));
+        }
+    }
+    Ok(())
+}

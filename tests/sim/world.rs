@@ -1,0 +1,336 @@
+//! The world: an office, phones, the network between them and the clock, all in one queue of events.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use loket_core::catalogue::Role;
+use loket_core::identity::{SeededKey, Signer};
+use loket_core::journal::{AttachmentHash, AuthorId, EntryHash, JournalId, Partition};
+use loket_core::replica::Replica;
+use loket_core::store::memory::MemoryStore;
+use loket_core::sync::session::Session;
+use loket_server::office::library::Receipts;
+use loket_server::office::{Delivery, Office};
+
+use super::dice::Dice;
+use super::invariants;
+
+/// Simulated time is in milliseconds; this is when it begins, in seconds since 1970.
+pub const BEGIN: i64 = 1_795_400_000;
+/// From the last fault on, everything has to be in order within this.
+pub const HEALED_WITHIN: u64 = 60_000;
+/// Events of the log that a failure shows.
+const LOG: usize = 40;
+
+/// Something that will happen.
+pub enum Event {
+    /// The officer of this phone does something.
+    Officer(usize),
+    /// Somebody at the office does something.
+    Staff,
+    /// The phone calls the office.
+    Connect(usize),
+    /// The office takes the call.
+    Accept(usize),
+    /// A frame arrives at the office: connection, number of the frame.
+    Up(usize, u64, Vec<u8>),
+    /// A frame arrives at the phone.
+    Down(usize, u64, Vec<u8>),
+    /// The phone notices that a connection is dead.
+    PhoneNotices(usize),
+    /// The office notices.
+    OfficeNotices(usize),
+    /// The office makes what it has collected durable.
+    Commit,
+    /// Something late or repeated from an old connection reaches the office's queue.
+    Late(Delivery),
+    /// The phone signs what its officer wrote and offers it.
+    Seal(usize),
+    /// The phone goes on with its scans.
+    Upload(usize),
+    /// A fault somewhere.
+    Fault,
+    /// The phone is switched on again.
+    Wake(usize),
+    /// The office ends a device's certificate.
+    Revoke,
+    /// The office lets a second phone into a need-to-know application.
+    Grant,
+}
+
+/// A connection: an ordered stream each way until it is cut.
+pub struct Link {
+    pub phone: usize,
+    /// Frames sent, and when the last will arrive: up, down.
+    pub sent: [u64; 2],
+    pub arrives: [u64; 2],
+    /// Frames from this number on are lost.
+    pub lost_from: [u64; 2],
+    /// Frames that arrived.
+    pub arrived: [u64; 2],
+    /// The office's side, while it lives.
+    pub session: Option<Session>,
+}
+
+/// A phone.
+pub struct Phone {
+    pub key: SeededKey,
+    pub author: AuthorId,
+    pub replica: Replica<MemoryStore>,
+    pub epoch: [u8; 8],
+    pub role: Role,
+    /// Its certificate's partitions.
+    pub places: Vec<Partition>,
+    /// How wrong its clock is, in seconds.
+    pub clock: i64,
+    /// Milliseconds one way.
+    pub latency: u64,
+    /// Bytes that its link carries in a millisecond.
+    pub speed: u64,
+    pub awake: bool,
+    pub session: Option<(usize, Session)>,
+    /// Applications begun, for their numbers.
+    pub begun: u32,
+    pub revoked: bool,
+    /// It was told that it is no longer known.
+    pub told: bool,
+}
+
+/// What has happened so far, to see that the runs are worth something.
+pub type Counts = BTreeMap<String, u64>;
+
+/// The world.
+pub struct World {
+    pub now: u64,
+    pub dice: Dice,
+    queue: BTreeMap<(u64, u64), Event>,
+    numbers: u64,
+    pub phones: Vec<Phone>,
+    pub links: Vec<Link>,
+    pub office: Office<MemoryStore>,
+    pub receipts: Receipts,
+    pub key: Arc<SeededKey>,
+    /// Deliveries that wait for the next group, each with its connection and batch.
+    pub pending: Vec<(Option<(usize, u64)>, Delivery)>,
+    pub commit_due: bool,
+    /// Bytes of scans that the office has on disk.
+    pub uploads: BTreeMap<(Partition, AttachmentHash), u64>,
+    /// Whole scans that the next group will tell of.
+    pub arrived: BTreeSet<(Partition, AttachmentHash)>,
+    /// Staff by role.
+    pub staff: Vec<(u32, Role)>,
+    pub faulty: bool,
+    /// Receipted entries that any phone has seen a receipt of.
+    pub receipted: BTreeMap<(Partition, JournalId, u64), EntryHash>,
+    pub watch: invariants::Watch,
+    pub counts: Counts,
+    log: VecDeque<String>,
+}
+
+impl World {
+    /// A new district.
+    pub fn new(seed: u64) -> World {
+        let mut dice = Dice::new(seed);
+        let key = Arc::new(SeededKey::new(seed.wrapping_mul(1000)));
+        let office =
+            Office::open(MemoryStore::default(), Arc::clone(&key) as Arc<dyn Signer>, &mut |bytes| {
+                dice.fill(bytes)
+            })
+            .unwrap();
+        let mut world = World {
+            now: 0,
+            dice,
+            queue: BTreeMap::new(),
+            numbers: 0,
+            phones: Vec::new(),
+            links: Vec::new(),
+            office,
+            receipts: Receipts::default(),
+            key,
+            pending: Vec::new(),
+            commit_due: false,
+            uploads: BTreeMap::new(),
+            arrived: BTreeSet::new(),
+            staff: Vec::new(),
+            faulty: true,
+            receipted: BTreeMap::new(),
+            watch: invariants::Watch::default(),
+            counts: Counts::new(),
+            log: VecDeque::new(),
+        };
+        world.hire();
+        world.enrol(seed);
+        world
+    }
+
+    fn hire(&mut self) {
+        let dice = &mut self.dice;
+        let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| *role != Role::PetugasLapangan).collect();
+        let (staff, _) = self
+            .office
+            .write(|office| {
+                let mut staff = Vec::new();
+                for role in roles {
+                    for name in 0..1 + dice.below(2) {
+                        staff.push((office.add_staff(role, &format!("{role} {name}"), &[])?, role));
+                    }
+                }
+                Ok(staff)
+            })
+            .unwrap();
+        self.staff = staff;
+    }
+
+    fn enrol(&mut self, seed: u64) {
+        let kecamatan = "33.12.08";
+        let villages: Vec<String> =
+            (1..=self.dice.range(2, 4)).map(|n| format!("33.12.08.20{n:02}")).collect();
+        let mut who: Vec<(Role, Vec<String>)> = Vec::new();
+        for village in &villages {
+            for _ in 0..self.dice.range(1, 3) {
+                who.push((Role::OperatorDesa, vec![village.clone()]));
+            }
+        }
+        let mut all = vec![kecamatan.to_owned()];
+        all.extend(villages.iter().cloned());
+        who.push((Role::OperatorKecamatan, all));
+        who.push((Role::PetugasLapangan, villages));
+        for (index, (role, codes)) in who.into_iter().enumerate() {
+            let key = SeededKey::new(seed.wrapping_mul(1000) + 1 + index as u64);
+            let places: Vec<Partition> = codes.iter().map(|code| code.parse().unwrap()).collect();
+            let (dice, public, now) = (&mut self.dice, key.public_key(), BEGIN);
+            let certify = |office: &mut Office<MemoryStore>| {
+                office.certify(public, role, &places, "Petugas", now, &mut |bytes| dice.fill(bytes))
+            };
+            self.office.write(certify).unwrap();
+            let mut replica = Replica::open(MemoryStore::default(), self.office.public_key()).unwrap();
+            let dice = &mut self.dice;
+            let epoch = replica.transaction(|replica| replica.epoch(&mut |bytes| dice.fill(bytes))).unwrap();
+            self.phones.push(Phone {
+                author: key.author(),
+                key,
+                replica,
+                epoch,
+                role,
+                places,
+                clock: if dice.chance(20) { dice.range(0, 600_000) as i64 - 300_000 } else { 0 },
+                latency: dice.range(20, 1500),
+                speed: dice.range(4, 400),
+                awake: true,
+                session: None,
+                begun: 0,
+                revoked: false,
+                told: false,
+            });
+        }
+    }
+
+    /// Puts an event into the queue.
+    pub fn after(&mut self, delay: u64, event: Event) {
+        self.numbers += 1;
+        self.queue.insert((self.now + delay, self.numbers), event);
+    }
+
+    /// Remembers what happened, for the case that something fails.
+    pub fn note(&mut self, what: impl Into<String>) {
+        if self.log.len() >= LOG {
+            self.log.pop_front();
+        }
+        self.log.push_back(format!("{:>9} {}", self.now, what.into()));
+    }
+
+    pub fn count(&mut self, what: &str) {
+        *self.counts.entry(what.to_owned()).or_default() += 1;
+    }
+
+    /// The last events.
+    pub fn tail(&self) -> String {
+        self.log.iter().map(|line| format!("  {line}\n")).collect()
+    }
+
+    /// The office's clock, in seconds since 1970.
+    pub fn seconds(&self) -> i64 {
+        BEGIN + (self.now / 1000) as i64
+    }
+
+    /// Lets everything happen that is due until then.
+    pub fn run_until(&mut self, end: u64) -> Result<(), String> {
+        while let Some(((at, _), event)) = self.queue.pop_first() {
+            if at > end {
+                self.queue.insert((at, 0), event);
+                break;
+            }
+            self.now = at;
+            self.happen(event)?;
+        }
+        self.now = end;
+        Ok(())
+    }
+
+    fn happen(&mut self, event: Event) -> Result<(), String> {
+        match event {
+            Event::Officer(phone) => self.officer(phone),
+            Event::Staff => self.staff_acts(),
+            Event::Connect(phone) => self.connect(phone),
+            Event::Accept(link) => self.accept(link),
+            Event::Up(link, number, frame) => self.up(link, number, &frame),
+            Event::Down(link, number, frame) => self.down(link, number, &frame),
+            Event::PhoneNotices(link) => self.phone_notices(link),
+            Event::OfficeNotices(link) => {
+                self.links[link].session = None;
+                Ok(())
+            }
+            Event::Commit => self.commit(),
+            Event::Late(delivery) => {
+                self.note("a delivery of an old connection arrives again");
+                self.pending.push((None, delivery));
+                self.commit_soon();
+                Ok(())
+            }
+            Event::Seal(phone) => self.offer(phone),
+            Event::Upload(phone) => self.upload(phone),
+            Event::Fault => self.fault(),
+            Event::Wake(phone) => {
+                self.phones[phone].awake = true;
+                self.after(1, Event::Connect(phone));
+                self.after(2, Event::Upload(phone));
+                Ok(())
+            }
+            Event::Revoke => self.revoke(),
+            Event::Grant => self.grant(),
+        }
+    }
+
+    /// A day of faults, then a minute without.
+    pub fn live(&mut self) -> Result<(), String> {
+        let day = self.dice.range(2, 8) * 3_600_000;
+        for phone in 0..self.phones.len() {
+            let (first, work) = (self.dice.range(0, 60_000), self.dice.range(0, 600_000));
+            self.after(first, Event::Connect(phone));
+            self.after(first + 5_000, Event::Upload(phone));
+            self.after(work, Event::Officer(phone));
+        }
+        self.after(day / 10, Event::Staff);
+        self.after(day / 20, Event::Fault);
+        if self.dice.chance(35) {
+            let at = self.dice.range(day / 3, day);
+            self.after(at, Event::Revoke);
+        }
+        self.after(day / 2, Event::Grant);
+        self.run_until(day)?;
+        self.heal();
+        self.run_until(day + HEALED_WITHIN)?;
+        invariants::all(self)
+    }
+
+    fn heal(&mut self) {
+        self.note("faults end");
+        self.faulty = false;
+        for phone in 0..self.phones.len() {
+            self.phones[phone].awake = true;
+            self.after(1, Event::Seal(phone));
+            self.after(2, Event::Connect(phone));
+            self.after(3, Event::Upload(phone));
+        }
+    }
+}
