@@ -134,6 +134,11 @@ fn killed(phone: &Phone, args: &[&str], after: u64) -> Option<Value> {
     serde_json::from_str(&outcome.stdout).ok()
 }
 
+/// Milliseconds until the next kill: sometimes at once, sometimes when a slow machine is done as well.
+fn moment(dice: &mut Dice, round: u64) -> u64 {
+    dice.below(30 << (round % 6))
+}
+
 #[test]
 fn a_phone_loses_nothing_that_it_acknowledged() {
     let office = Office::new();
@@ -146,18 +151,18 @@ fn a_phone_loses_nothing_that_it_acknowledged() {
     let (id, _) = phone.begin("ktp-el-hilang");
     let mut address = None;
     for round in 0..20 {
-        let many: Vec<String> = (0..40).map(|at| line(round * 100 + at)).collect();
+        let many: Vec<String> = (0..12).map(|at| line(round * 100 + at)).collect();
         fs::write(&file, many.join("\n")).unwrap();
-        let made = killed(&phone, &["new", "kia-hilang", "--from", file.to_str().unwrap()], dice.below(90));
+        let made = killed(&phone, &["new", "kia-hilang", "--from", file.to_str().unwrap()], moment(&mut dice, round));
         if let Some(made) = made {
             whole += 1;
             promised.extend(texts(&made, Some("id")));
         }
         let value = format!("Dusun {round}");
-        if killed(&phone, &["set", &id, &format!("alamat={value}")], dice.below(60)).is_some() {
+        if killed(&phone, &["set", &id, &format!("alamat={value}")], moment(&mut dice, round)).is_some() {
             address = Some(value);
         }
-        killed(&phone, &["sync"], dice.below(250));
+        killed(&phone, &["sync"], moment(&mut dice, round));
         let listed = texts(&phone.run(&["list"]), Some("id"));
         let lost = promised.iter().filter(|id| !listed.contains(id)).count();
         assert_eq!(lost, 0, "seed {SEED}, round {round}");
