@@ -140,7 +140,10 @@ impl FromStr for Code {
         let mut bytes = [0; CODE_BYTES];
         for (five, eight) in bytes.chunks_mut(5).zip(values.chunks(8)) {
             let bits = eight.iter().fold(0u64, |bits, value| bits << 5 | value);
-            five.iter_mut().rev().enumerate().for_each(|(at, byte)| *byte = (bits >> (8 * at)).to_le_bytes()[0]);
+            five.iter_mut()
+                .rev()
+                .enumerate()
+                .for_each(|(at, byte)| *byte = (bits >> (8 * at)).to_le_bytes()[0]);
         }
         Ok(Code(bytes))
     }
@@ -187,7 +190,8 @@ mod tests {
         let (office, device) = (SeededKey::new(1).public_key(), SeededKey::new(2).public_key());
         let secret = Code::new([9; CODE_BYTES]).secret();
         let partitions = vec!["33.12.08".to_owned(), "33.12.08.2002".to_owned()];
-        let granted = Granted { office: &office, device: &device, role: "operator-desa", partitions: &partitions };
+        let granted =
+            Granted { office: &office, device: &device, role: "operator-desa", partitions: &partitions };
         let mac = secret.office_mac(&granted);
         let fewer = partitions.get(..1).unwrap();
         let others = [

@@ -5,6 +5,8 @@ pub mod application;
 pub mod attachment;
 pub mod catalogue;
 pub mod checks;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod enrol;
 pub mod identity;
 pub mod journal;

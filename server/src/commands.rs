@@ -17,6 +17,7 @@ use crate::office::Office;
 
 mod act;
 mod catalogue;
+mod demo;
 mod device;
 mod export;
 mod init;
@@ -28,6 +29,9 @@ mod staff;
 mod verify;
 mod waiting;
 
+/// Where an office is unless told otherwise.
+const DEFAULT_DIR: &str = "./loket-data";
+
 /// The command line. Help is in Indonesian: clerks read it.
 #[derive(Parser)]
 #[command(
@@ -36,7 +40,7 @@ mod waiting;
     about = "Kantor Dukcapil: menerima, menggabungkan, dan memutuskan permohonan"
 )]
 struct Line {
-    #[arg(long, global = true, default_value = "./loket-data", help = "Folder kantor")]
+    #[arg(long, global = true, default_value = DEFAULT_DIR, help = "Folder kantor")]
     dir: PathBuf,
     #[arg(long, global = true, help = "Keluarkan satu dokumen JSON")]
     json: bool,
@@ -50,6 +54,8 @@ enum Command {
     Init(init::Args),
     #[command(about = "Layani HP petugas sampai diminta berhenti")]
     Serve(serve::Args),
+    #[command(about = "Ceritakan pekerjaan utama dari awal sampai akhir, lalu tetap melayani")]
+    Demo(demo::Args),
     #[command(subcommand, about = "Petugas kantor")]
     Staff(staff::Command),
     #[command(about = "Buat kode sekali pakai untuk mendaftarkan sebuah perangkat")]
@@ -96,6 +102,7 @@ pub fn run() -> ExitCode {
     let done = match line.command {
         // It runs for long and speaks for itself.
         Command::Serve(args) => serve::run(&folder, &args).map(|()| None),
+        Command::Demo(args) => demo::run(&folder, &args).map(|()| None),
         command => answer(&folder, command).map(Some),
     };
     let said = done.and_then(|answer| answer.map_or(Ok(()), |answer| say(&answer, line.json)));
@@ -108,9 +115,16 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// The runtime of what runs for long.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(format!("program tidak dapat dijalankan ({error})")))
+}
+
 fn answer(folder: &Folder, command: Command) -> Result<Answer, Failure> {
     match command {
         Command::Serve(args) => serve::run(folder, &args).map(|()| Answer::new(Value::Null, "")),
+        Command::Demo(args) => demo::run(folder, &args).map(|()| Answer::new(Value::Null, "")),
         Command::Init(args) => init::run(folder, &args),
         Command::Staff(command) => staff::run(folder, command),
         Command::Invite(args) => invite::run(folder, args),

@@ -7,6 +7,7 @@ pub mod attachments;
 pub mod commands;
 pub mod config;
 pub mod connection;
+pub mod demo;
 pub mod enrol;
 pub mod ingest;
 pub mod office;

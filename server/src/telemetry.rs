@@ -37,7 +37,16 @@ pub const OTHERS: &str = "loket_foreign_commits_total";
 
 /// Sends JSON lines to standard error, as far as [`LOG_VARIABLE`] asks for them. The first call counts.
 pub fn logs() {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    logs_from("info");
+}
+
+/// As [`logs`], from warnings upwards where nothing else is asked for: beside a program that tells a story itself.
+pub fn quiet_logs() {
+    logs_from("warn");
+}
+
+fn logs_from(level: &str) {
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(level));
     let logs = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr);
     // Somebody who embeds the office has their own.
     let _ = logs.try_init();

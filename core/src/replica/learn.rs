@@ -9,8 +9,8 @@ use super::{Replica, ReplicaError};
 use crate::identity::{PublicKey, Signature};
 use crate::journal::body::{Adopt, Body, Certificate, HeldAttachments, OfficeFile, Revocation, Value};
 use crate::journal::receipt::Receipt;
-use crate::journal::run::{Head, Run, RunError};
-use crate::journal::{AuthorId, Content, EntryHash, JournalId, Partition, StoredEntry};
+use crate::journal::run::{Head, Run, RunError, WireEntry};
+use crate::journal::{AuthorId, Content, EntryHash, JournalId, MAX_DEVICE_BODY, Partition, StoredEntry};
 use crate::store::{Query, Store, Table};
 
 /// Largest file of the office, in bytes.
@@ -84,6 +84,11 @@ impl<S: Store> Replica<S> {
         let Some(key) = self.key_of(&partition, &run.journal.author)? else {
             return Ok(Err(LearnError::UnknownAuthor));
         };
+        let from_office = run.journal.author == self.office_author();
+        let large = |entry: &WireEntry| entry.body.as_ref().is_some_and(|body| body.len() > MAX_DEVICE_BODY);
+        if !from_office && run.entries.iter().any(large) {
+            return Ok(Err(RunError::Bounds.into()));
+        }
         let id = run.journal.id();
         let head = self.head(&partition, &id)?;
         let application_of = |seq: u64| {
@@ -101,7 +106,6 @@ impl<S: Store> Replica<S> {
         self.put_head(&JournalRow { journal: run.journal, head: at })?;
         learned.partitions.insert(partition);
         learned.entries += entries.len();
-        let from_office = run.journal.author == self.office_author();
         for entry in &entries {
             self.keep(&partition, entry)?;
             self.follow(&partition, entry, from_office, learned)?;

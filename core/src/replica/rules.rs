@@ -2,6 +2,7 @@
 //! alone, never on the reader's clock or version, so every replica says the same.
 
 use super::rows::CertificateRow;
+use crate::attachment::MAX_ATTACHMENT;
 use crate::catalogue::{Role, Service};
 use crate::journal::JournalId;
 use crate::journal::body::{Edit, Op, Value};
@@ -9,8 +10,6 @@ use crate::value;
 
 /// Edits of one application that one journal may make.
 pub const MAX_EDITS: usize = 500;
-/// Largest attachment, in bytes.
-pub const MAX_ATTACHMENT: u64 = 20 << 20;
 
 /// Registers that an application's first edit writes, and nothing ever again.
 pub const RESERVED: [&str; 7] = ["_layanan", "_versi", "_katalog", "_varian", "_nomor", "_wilayah", "_asal"];

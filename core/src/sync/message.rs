@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::identity::Signature;
-use crate::journal::receipt::WireReceipt;
+use crate::journal::receipt::{MAX_HELD, WireReceipt};
 use crate::journal::run::{Head, Run};
 use crate::journal::vector::MAX_JOURNALS;
 use crate::journal::{AuthorId, JournalId, Partition, encode};
@@ -192,8 +192,14 @@ impl Message {
                 have.len() <= MAX_PARTITIONS && have.iter().all(|h| h.heads.len() <= MAX_JOURNALS)
             }
             Message::Receipts(receipts) => {
-                receipts.len() <= MAX_PARTITIONS && receipts.iter().all(|r| r.heads.len() <= MAX_JOURNALS)
+                receipts.len() <= MAX_PARTITIONS
+                    && receipts.iter().all(|r| {
+                        r.heads.len() <= MAX_JOURNALS
+                            && r.backup.len() <= MAX_JOURNALS
+                            && r.held.len() <= MAX_HELD
+                    })
             }
+            Message::Taken(taken) => taken.refused.len() <= MAX_RUNS,
             _ => true,
         };
         if within { Ok(message) } else { Err(ProtocolError::Malformed) }

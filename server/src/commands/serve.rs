@@ -14,10 +14,7 @@ pub(super) struct Args {
 
 pub(super) fn run(folder: &Folder, args: &Args) -> Result<(), Failure> {
     telemetry::logs();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Failure::new(format!("program tidak dapat dijalankan ({error})")))?;
-    runtime.block_on(async {
+    super::runtime()?.block_on(async {
         let server = Server::start(folder, &args.listen).await?;
         let mut out = std::io::stdout();
         let said =

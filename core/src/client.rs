@@ -1,0 +1,207 @@
+//! The phone: a folder that holds an officer's applications, and everything an officer does with them.
+//!
+//! The folder has `phone.db` (the store: durable before anything is said to be saved), `device.key` (where the
+//! platform keeps no key), and `attachments/`. Processes may share it: each command reads what it needs inside
+//! its own transaction and remembers nothing between two.
+//!
+//! This is the only part of the core with a clock, dice, files and sockets; it hands them to the rest.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::attachment::{AttachmentError, AttachmentStore};
+use crate::catalogue::{Role, ServiceFile};
+use crate::identity::{CannotSign, Signer};
+use crate::journal::{AuthorId, Partition};
+use crate::replica::{Replica, ReplicaError};
+use crate::store::StoreError;
+use crate::store::sqlite::{Durability, SqliteStore};
+use crate::time::today;
+
+mod acts;
+mod address;
+mod attachments;
+mod draft;
+mod edits;
+mod engine;
+mod enrol;
+mod fields;
+mod key;
+mod pen;
+mod profile;
+mod socket;
+mod sync;
+mod tls;
+mod view;
+
+pub use acts::Submitted;
+pub use address::{Address, NotAnAddress};
+pub use draft::{Created, Draft, Ready};
+pub use edits::Attached;
+pub use enrol::{Enrolled, enrol, enrol_with};
+pub use profile::Profile;
+pub use sync::{Step, SyncReport, Watch, follow, sync};
+pub use view::Found;
+
+/// Name of the store in a phone's folder.
+pub const STORE: &str = "phone.db";
+/// Name of the folder of attachments.
+pub const ATTACHMENTS: &str = "attachments";
+
+/// Why the phone could not do as asked. Each says what is wrong and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The folder belongs to no enrolled device.
+    #[error("folder ini belum terdaftar di Dinas: jalankan `enroll --url … --code …` dengan kode dari Dinas")]
+    NotEnrolled,
+    /// Something is lacking, or does not fit.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+    /// A scan could not be taken or read.
+    #[error(transparent)]
+    Attachment(#[from] AttachmentError),
+    /// A file or folder of the phone.
+    #[error("folder perangkat tidak dapat dibaca atau ditulis ({0}): periksa folder dan hak aksesnya")]
+    Folder(std::io::ErrorKind),
+    /// The office cannot be reached, or the connection broke: nothing is lost, try again.
+    #[error("{0}")]
+    Network(String),
+    /// The office said no, in its words.
+    #[error("{0}")]
+    Office(String),
+    /// It took longer than the named limit. Says what is outstanding.
+    #[error("{0}")]
+    TimedOut(String),
+}
+
+impl ClientError {
+    /// A refusal with its sentence.
+    pub fn refused(sentence: impl Into<String>) -> Self {
+        Self::Replica(ReplicaError::refused(sentence))
+    }
+
+    /// Whether trying again later may help without anybody doing anything.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Network(_) | Self::TimedOut(_) | Self::Replica(ReplicaError::Store(StoreError::Busy))
+        )
+    }
+}
+
+impl From<StoreError> for ClientError {
+    fn from(error: StoreError) -> Self {
+        Self::Replica(error.into())
+    }
+}
+
+impl From<CannotSign> for ClientError {
+    fn from(error: CannotSign) -> Self {
+        Self::Replica(error.into())
+    }
+}
+
+impl From<std::io::Error> for ClientError {
+    fn from(error: std::io::Error) -> Self {
+        // The kind alone: the system's own words name paths.
+        Self::Folder(error.kind())
+    }
+}
+
+/// An enrolled phone.
+pub struct Phone {
+    /// Its replica.
+    pub replica: Replica<SqliteStore>,
+    signer: Arc<dyn Signer>,
+    files: AttachmentStore,
+    profile: Profile,
+    dir: PathBuf,
+}
+
+impl Phone {
+    /// Opens the phone in this folder, with the key that lies in it.
+    ///
+    /// # Errors
+    /// [`ClientError::NotEnrolled`] where there is none.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, ClientError> {
+        let dir = dir.as_ref();
+        if !dir.join(STORE).exists() {
+            return Err(ClientError::NotEnrolled);
+        }
+        let signer = key::read(dir)?.ok_or(ClientError::NotEnrolled)?;
+        Self::open_with(dir, Arc::new(signer))
+    }
+
+    /// Opens the phone in this folder with a key that is kept elsewhere: the platform's keystore.
+    ///
+    /// # Errors
+    /// [`ClientError::NotEnrolled`] where there is none.
+    pub fn open_with(dir: impl AsRef<Path>, signer: Arc<dyn Signer>) -> Result<Self, ClientError> {
+        let dir = dir.as_ref();
+        if !dir.join(STORE).exists() {
+            return Err(ClientError::NotEnrolled);
+        }
+        let store = SqliteStore::open(dir.join(STORE), Durability::Power)?;
+        let profile = Profile::read(&store)?.ok_or(ClientError::NotEnrolled)?;
+        if profile.device != signer.author() {
+            return Err(ClientError::refused(
+                "kunci perangkat bukan kunci yang didaftarkan: pulihkan device.key, atau daftarkan folder baru",
+            ));
+        }
+        let replica = Replica::open(store, profile.office)?;
+        let files = AttachmentStore::open(dir.join(ATTACHMENTS))?;
+        Ok(Self { replica, signer, files, profile, dir: dir.to_owned() })
+    }
+
+    /// Who and where it is enrolled.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its scans.
+    pub fn files(&self) -> &AttachmentStore {
+        &self.files
+    }
+
+    /// It, as an author.
+    pub fn author(&self) -> AuthorId {
+        self.signer.author()
+    }
+
+    /// What its officer may do: as its newest certificate says, or the enrolment before there is one here.
+    pub fn role(&self) -> Result<Role, ClientError> {
+        for partition in self.partitions()? {
+            if let Some(row) = self.replica.certificate(&partition, &self.author())? {
+                return Ok(row.certificate.role);
+            }
+        }
+        Ok(self.profile.role)
+    }
+
+    /// The partitions in which it is certified; the first is where new applications are filed.
+    pub fn partitions(&self) -> Result<Vec<Partition>, ClientError> {
+        for partition in &self.profile.partitions {
+            if let Some(row) = self.replica.certificate(partition, &self.author())? {
+                return Ok(row.certificate.partitions);
+            }
+        }
+        Ok(self.profile.partitions.clone())
+    }
+
+    /// The services that may be filed today, in the catalogue's order.
+    pub fn services(&self) -> Vec<Arc<ServiceFile>> {
+        let (catalogue, day) = (self.replica.catalogue(), today(now()));
+        catalogue.services().filter_map(|service| catalogue.current(service, day)).collect()
+    }
+}
+
+/// The device's clock, seconds since 1970. A claim: order never depends on it.
+pub(crate) fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

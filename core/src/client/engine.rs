@@ -1,0 +1,311 @@
+//! The engine: a session and the replica it speaks for. Everything here blocks on the store, so it runs beside the
+//! runtime: frames are handed in, frames come out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::attachments::Upload;
+use super::{ClientError, Phone};
+use crate::journal::body::{Body, Value};
+use crate::journal::{AttachmentHash, Content, EntryHash, JournalId, Partition};
+use crate::replica::ReplicaError;
+use crate::replica::rows::{self, AttachmentRow};
+use crate::store::{Query, Store, Table};
+use crate::sync::message::{Message, ProtocolError};
+use crate::sync::session::{Output, Session, SessionError};
+
+/// Things that a time-out names at most.
+const MAX_NAMED: usize = 5;
+/// Rows that are read at once.
+const PAGE: usize = 256;
+
+/// A session and the replica it speaks for.
+pub(super) struct Engine {
+    pub phone: Phone,
+    session: Session,
+    /// Entries that were sent and that came.
+    sent: u64,
+    received: u64,
+    /// Own journals of which the office did not take something, with its code.
+    refused: Vec<(JournalId, u8)>,
+    positions: BTreeMap<Partition, u64>,
+    version: i64,
+    /// Applications with own requests that were on their way when the entries had been exchanged.
+    asked: Option<BTreeSet<(Partition, EntryHash)>>,
+    /// Scans that the office has confirmed, and whose record has not come back.
+    confirmed: BTreeSet<(Partition, AttachmentHash)>,
+}
+
+impl Engine {
+    /// Calls the office; returns the first frame.
+    pub(super) fn call(phone: Phone) -> Result<(Engine, Vec<u8>), ClientError> {
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce)
+            .map_err(|_| ClientError::refused("perangkat tidak dapat membuat bilangan acak: mulai ulang"))?;
+        let (session, frame) = Session::call(phone.author(), nonce);
+        let version = phone.replica.store.data_version()?;
+        let mut engine = Engine {
+            phone,
+            session,
+            sent: 0,
+            received: 0,
+            refused: Vec::new(),
+            positions: BTreeMap::new(),
+            version,
+            asked: None,
+            confirmed: BTreeSet::new(),
+        };
+        engine.changed_partitions()?;
+        Ok((engine, frame))
+    }
+
+    /// Entries that were sent since this was last asked.
+    pub(super) fn take_sent(&mut self) -> u64 {
+        std::mem::take(&mut self.sent)
+    }
+
+    /// Entries that came since this was last asked.
+    pub(super) fn take_received(&mut self) -> u64 {
+        std::mem::take(&mut self.received)
+    }
+
+    /// Whether everything that was known on both sides has been exchanged.
+    pub(super) fn is_settled(&self) -> bool {
+        self.session.is_settled()
+    }
+
+    /// Takes a frame in; everything learned from it is durable when this returns the frames to send.
+    pub(super) fn receive(&mut self, frame: &[u8]) -> Result<Vec<Vec<u8>>, (ClientError, Vec<u8>)> {
+        let outputs = self.session.receive(frame, &self.phone.replica, &*self.phone.signer);
+        outputs.and_then(|outputs| self.carry_out(outputs)).map_err(|error| {
+            let farewell = Session::farewell(&error);
+            (sentence(error), farewell)
+        })
+    }
+
+    /// What other processes wrote in this folder since the last look.
+    pub(super) fn look(&mut self) -> Result<Vec<Vec<u8>>, ClientError> {
+        let version = self.phone.replica.store.data_version()?;
+        if version == self.version || !self.session.is_open() {
+            return Ok(Vec::new());
+        }
+        self.version = version;
+        self.phone.replica.read_office_files()?;
+        let changed = self.changed_partitions()?;
+        if changed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let outputs = self.session.poll(&self.phone.replica, Some(&changed)).map_err(sentence)?;
+        self.carry_out(outputs).map_err(sentence)
+    }
+
+    fn changed_partitions(&mut self) -> Result<BTreeSet<Partition>, ReplicaError> {
+        let mut changed = BTreeSet::new();
+        for partition in self.phone.replica.store.partitions()? {
+            let position = self.phone.replica.position(&partition)?;
+            if self.positions.insert(partition, position) != Some(position) {
+                changed.insert(partition);
+            }
+        }
+        Ok(changed)
+    }
+
+    fn carry_out(&mut self, outputs: Vec<Output>) -> Result<Vec<Vec<u8>>, SessionError> {
+        let mut frames = Vec::new();
+        let mut todo: std::collections::VecDeque<Output> = outputs.into();
+        while let Some(output) = todo.pop_front() {
+            match output {
+                Output::Send(frame) => {
+                    self.sent += entries_of(&frame);
+                    frames.push(frame);
+                }
+                Output::Learn { batch, runs } => {
+                    let learned = self.phone.replica.transaction(|replica| replica.learn(&runs))?;
+                    self.received += learned.entries as u64;
+                    todo.extend(self.session.taken(batch, &learned.refused, &self.phone.replica)?);
+                }
+                Output::Receipt(receipt) => {
+                    self.phone.replica.transaction(|replica| replica.learn_receipt(&receipt))?;
+                }
+                Output::Taken { refused } => self.refused.extend(refused),
+            }
+        }
+        Ok(frames)
+    }
+
+    /// Scans that are here and, as far as is known, not at the office; the smallest first.
+    pub(super) fn uploads(&self) -> Result<Vec<Upload>, ClientError> {
+        let mut uploads = Vec::new();
+        for partition in self.phone.replica.store.partitions()? {
+            let mut after: Option<Vec<u8>> = None;
+            loop {
+                let store = &self.phone.replica.store;
+                let rows = store.scan(&partition, Table::Attachment, &[], after.as_deref(), PAGE)?;
+                let Some((last, _)) = rows.last() else { break };
+                after = Some(last.clone());
+                for (key, bytes) in rows {
+                    let row: AttachmentRow = rows::decode(&bytes)?;
+                    let hash =
+                        AttachmentHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("lampiran"))?;
+                    let known = self.confirmed.contains(&(partition, hash));
+                    if row.here && !row.at_office && !known && !row.named.is_empty() {
+                        uploads.push(Upload { partition, hash, bytes: row.bytes });
+                    }
+                }
+            }
+        }
+        uploads.sort_by_key(|upload| (upload.bytes, upload.hash));
+        Ok(uploads)
+    }
+
+    /// The office has confirmed a scan.
+    pub(super) fn confirm(&mut self, upload: &Upload) {
+        self.confirmed.insert((upload.partition, upload.hash));
+    }
+
+    /// What has not come back yet of what this session carried; sentences, nothing where all is done.
+    ///
+    /// # Errors
+    /// Where the office has refused something of this device.
+    pub(super) fn outstanding(&mut self) -> Result<Vec<String>, ClientError> {
+        if let Some((_, code)) = self.refused.first() {
+            return Err(ClientError::Office(format!(
+                "Dinas tidak menerima sebagian pekerjaan perangkat ini (kode {code}): hubungi Dinas, data tetap tersimpan di sini"
+            )));
+        }
+        let mut outstanding = Vec::new();
+        for partition in self.phone.replica.store.partitions()? {
+            outstanding.extend(self.unreceipted(&partition)?);
+        }
+        outstanding.extend(self.unrecorded()?);
+        outstanding.extend(self.unanswered()?);
+        outstanding.truncate(MAX_NAMED);
+        Ok(outstanding)
+    }
+
+    /// Own entries that no receipt covers, and entries that the receipt knows and this phone does not.
+    fn unreceipted(&self, partition: &Partition) -> Result<Option<String>, ReplicaError> {
+        let (replica, me) = (&self.phone.replica, self.phone.author());
+        let journals = replica.journals(partition)?;
+        let receipt = replica.receipt(partition)?;
+        let vector = receipt.map(|receipt| receipt.vector).unwrap_or_default();
+        let mut own = journals.iter().filter(|(_, row)| row.journal.author == me);
+        if own.any(|(id, row)| !vector.covers(id, row.head.seq)) {
+            return Ok(Some(format!("tanda terima Dinas untuk wilayah {partition}")));
+        }
+        let office = replica.office_author();
+        let lacks = vector.0.iter().any(|(id, head)| match journals.get(id) {
+            None => true,
+            Some(row) => row.journal.author == office && row.head.seq < head.seq,
+        });
+        Ok(lacks.then(|| format!("kabar terbaru Dinas untuk wilayah {partition}")))
+    }
+
+    /// Scans that the office confirmed and has not put on record; those that share an entry with a scan that
+    /// another phone holds are not waited for.
+    fn unrecorded(&mut self) -> Result<Option<String>, ReplicaError> {
+        let mut open = BTreeSet::new();
+        for (partition, hash) in std::mem::take(&mut self.confirmed) {
+            let row = self.phone.replica.attachment(&partition, &hash)?.unwrap_or_default();
+            if row.at_office {
+                continue;
+            }
+            open.insert((partition, hash));
+        }
+        self.confirmed = open;
+        let mut count = 0;
+        for (partition, hash) in &self.confirmed {
+            let row = self.phone.replica.attachment(partition, hash)?.unwrap_or_default();
+            for (journal, seq, _) in &row.named {
+                count += usize::from(self.all_confirmed(partition, journal, *seq)?);
+            }
+        }
+        Ok((count > 0).then(|| format!("catatan penerimaan {} lampiran", self.confirmed.len())))
+    }
+
+    /// Whether the office has every scan that an edit names.
+    fn all_confirmed(
+        &self,
+        partition: &Partition,
+        journal: &JournalId,
+        seq: u64,
+    ) -> Result<bool, ReplicaError> {
+        let query = Query::Journal(journal, seq.saturating_sub(1));
+        let found = self.phone.replica.store.entries(partition, query, 1)?;
+        let Some((_, entry)) = found.first().filter(|(_, entry)| entry.header.seq == seq) else {
+            return Ok(false);
+        };
+        let Content::Present(bytes) = &entry.content else { return Ok(false) };
+        let Ok(Body::Edit(edit)) = Body::from_bytes(bytes) else { return Ok(false) };
+        for op in &edit.ops {
+            let Value::Attachment(hash, _) = op.value else { continue };
+            let row = self.phone.replica.attachment(partition, &hash)?.unwrap_or_default();
+            if !row.at_office && !self.confirmed.contains(&(*partition, hash)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Own requests without an answer.
+    fn unanswered(&mut self) -> Result<Vec<String>, ReplicaError> {
+        let asked = match self.asked.take() {
+            Some(asked) => asked,
+            None => self.requests()?,
+        };
+        let (mut open, mut sentences) = (BTreeSet::new(), Vec::new());
+        let me = self.phone.author();
+        for (partition, id) in asked {
+            let Some(row) = self.phone.replica.row(&partition, &id)? else { continue };
+            if row.open_requests == 0 {
+                continue;
+            }
+            let case = self.phone.replica.case(&partition, &id)?;
+            let mut mine = case.open_requests().filter(|request| request.author == me);
+            if let Some(request) = mine.next() {
+                let act = &request.request.act;
+                sentences.push(format!("jawaban Dinas atas {act} untuk {}", row.number));
+                open.insert((partition, id));
+            }
+        }
+        self.asked = Some(open);
+        Ok(sentences)
+    }
+
+    fn requests(&self) -> Result<BTreeSet<(Partition, EntryHash)>, ReplicaError> {
+        let mut asked = BTreeSet::new();
+        self.phone.replica.for_each_application(|partition, id, row| {
+            if row.open_requests > 0 {
+                asked.insert((partition, id));
+            }
+            Ok(())
+        })?;
+        Ok(asked)
+    }
+}
+
+/// Entries that a frame carries. Our own frames are well formed.
+fn entries_of(frame: &[u8]) -> u64 {
+    match Message::from_bytes(frame) {
+        Ok(Message::Batch(batch)) => {
+            batch.unpack().map_or(0, |runs| runs.iter().map(|run| run.entries.len() as u64).sum())
+        }
+        _ => 0,
+    }
+}
+
+/// What ended a session, for people.
+fn sentence(error: SessionError) -> ClientError {
+    match error {
+        SessionError::Replica(error) => error.into(),
+        SessionError::Protocol(ProtocolError::Ended(code)) => match code {
+            2 => ClientError::Office("aplikasi dan Dinas berbeda versi: perbarui aplikasi".into()),
+            3 => ClientError::Office(
+                "Dinas tidak mengenal perangkat ini, atau izinnya sudah dicabut: minta kode baru dari Dinas"
+                    .into(),
+            ),
+            99 => ClientError::Network("Dinas sedang mengalami gangguan: ulangi nanti".into()),
+            code => ClientError::Network(format!("Dinas mengakhiri sinkronisasi (kode {code}): ulangi")),
+        },
+        SessionError::Protocol(error) => ClientError::Office(format!("sinkronisasi gagal: {error}")),
+    }
+}

@@ -1,0 +1,53 @@
+//! The commands, one a file.
+
+use std::path::Path;
+
+use loket_core::client::{ClientError, Phone};
+
+use crate::arguments::{Arguments, Command};
+use crate::output::Answer;
+
+mod act;
+mod edit;
+mod enroll;
+mod import;
+mod list;
+mod look;
+mod new;
+mod services;
+mod show;
+mod submit;
+mod sync;
+
+/// Does what the command line asks.
+pub fn run(arguments: &Arguments) -> Result<Answer, ClientError> {
+    let dir: &Path = &arguments.dir;
+    match &arguments.command {
+        Command::Enroll(asked) => enroll::run(dir, asked),
+        Command::Sync(asked) => sync::run(dir, asked, arguments.json),
+        command => with_phone(&mut Phone::open(dir)?, command),
+    }
+}
+
+fn with_phone(phone: &mut Phone, command: &Command) -> Result<Answer, ClientError> {
+    match command {
+        Command::Services => Ok(services::run(phone)),
+        Command::New(asked) => new::run(phone, asked),
+        Command::Set(asked) => edit::set(phone, asked),
+        Command::Choose(asked) => edit::choose(phone, asked),
+        Command::Tick(asked) => edit::tick(phone, asked),
+        Command::Attach(asked) => edit::attach(phone, asked),
+        Command::Missing(asked) => look::missing(phone, &asked.id),
+        Command::Conflicts(asked) => look::conflicts(phone, &asked.id),
+        Command::Submit(asked) => submit::run(phone, asked),
+        Command::Act(asked) => act::run(phone, asked),
+        Command::List => list::run(phone),
+        Command::Show(asked) => show::run(phone, &asked.id),
+        Command::Enroll(_) | Command::Sync(_) => Err(ClientError::NotEnrolled),
+    }
+}
+
+/// A runtime for commands that talk to the office.
+fn runtime() -> Result<tokio::runtime::Runtime, ClientError> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}

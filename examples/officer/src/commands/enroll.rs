@@ -1,0 +1,30 @@
+//! `enroll`: the folder becomes a phone.
+
+use std::path::Path;
+
+use loket_core::client::{ClientError, enrol};
+use serde_json::json;
+
+use crate::arguments::Enroll;
+use crate::output::{Answer, complain, wheel};
+
+pub fn run(dir: &Path, asked: &Enroll) -> Result<Answer, ClientError> {
+    let wheel = wheel("mendaftarkan perangkat");
+    let enrolled = super::runtime()?.block_on(enrol(dir, &asked.url, &asked.code));
+    wheel.finish_and_clear();
+    let enrolled = enrolled?;
+    if let Some(sentence) = &enrolled.unsynced {
+        complain(&format!(
+            "terdaftar, tetapi sinkronisasi pertama belum selesai: {sentence}. Jalankan `sync`"
+        ));
+    }
+    let partitions: Vec<String> = enrolled.partitions.iter().map(ToString::to_string).collect();
+    let text = format!(
+        "Perangkat terdaftar sebagai {} untuk {} wilayah kerja: {}",
+        enrolled.role,
+        partitions.len(),
+        partitions.join(", ")
+    );
+    let json = json!({ "device": enrolled.device.to_hex(), "role": enrolled.role, "partitions": partitions });
+    Ok(Answer::new(json, text))
+}
