@@ -82,7 +82,11 @@ fn values_that_cannot_be_meant() {
     let before = phone.run(&["show", &id]);
     refused(&phone.outcome(&["set", &id, "nik=123"]), &[]);
     let after = phone.run(&["show", &id]);
-    assert_eq!((&after["fields"], &after["heads"]), (&before["fields"], &before["heads"]), "nothing was written");
+    assert_eq!(
+        (&after["fields"], &after["heads"]),
+        (&before["fields"], &before["heads"]),
+        "nothing was written"
+    );
 
     let folder = phone.path().to_str().unwrap().to_owned();
     let empty = phone.path().join("kosong.jpg");
@@ -179,7 +183,11 @@ fn folders_that_are_none() {
     fs::write(&file, "bukan folder").unwrap();
     all_refused(&Folder::at("loket", &file.join("kantor")), &[&["init", "--region", "33.12"]]);
     all_refused(&Folder::at("loket-officer", &file.join("hp")), &[&["list"]]);
-    assert_eq!(fs::read_to_string(&file).unwrap(), "bukan folder", "files that are not theirs are left alone");
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        "bukan folder",
+        "files that are not theirs are left alone"
+    );
 }
 
 #[test]
@@ -207,7 +215,8 @@ fn codes_that_do_not_open() {
     let office = Office::new();
     let server = office.serve();
     let code = office.invite("operator-desa", VILLAGE);
-    let enroll = |phone: &Phone, code: &str| phone.outcome(&["enroll", "--url", server.url(), "--code", code]);
+    let enroll =
+        |phone: &Phone, code: &str| phone.outcome(&["enroll", "--url", server.url(), "--code", code]);
     let mut wrong = code.clone();
     let last = if wrong.ends_with('0') { "1" } else { "0" };
     wrong.replace_range(wrong.len() - 1.., last);
@@ -373,8 +382,12 @@ fn nobody_is_named_in_the_log() {
         use std::io::{Read, Write};
         let mut stream = std::net::TcpStream::connect(host).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        write!(stream, "GET {path}?nik={} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", Person(900).nik())
-            .unwrap();
+        write!(
+            stream,
+            "GET {path}?nik={} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            Person(900).nik()
+        )
+        .unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         let status = String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap_or_default().to_owned();

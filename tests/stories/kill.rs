@@ -119,7 +119,9 @@ fn the_office_loses_nothing_that_it_receipted() {
     assert_eq!(verified["applications"], total);
     assert!(!office.log().contains("panicked"), "{}", office.log());
     let entries = &verified["entries"];
-    println!("{total} applications, {receipted} of them known to be at the office meanwhile, {entries} entries");
+    println!(
+        "{total} applications, {receipted} of them known to be at the office meanwhile, {entries} entries"
+    );
 }
 
 /// Starts a command, kills it after a while, and returns what it acknowledged.
@@ -153,7 +155,11 @@ fn a_phone_loses_nothing_that_it_acknowledged() {
     for round in 0..20 {
         let many: Vec<String> = (0..12).map(|at| line(round * 100 + at)).collect();
         fs::write(&file, many.join("\n")).unwrap();
-        let made = killed(&phone, &["new", "kia-hilang", "--from", file.to_str().unwrap()], moment(&mut dice, round));
+        let made = killed(
+            &phone,
+            &["new", "kia-hilang", "--from", file.to_str().unwrap()],
+            moment(&mut dice, round),
+        );
         if let Some(made) = made {
             whole += 1;
             promised.extend(texts(&made, Some("id")));

@@ -110,7 +110,8 @@ impl Person {
     /// Name, seldom anyone else's.
     pub fn name(self) -> String {
         let first = ["Sutarmi", "Wagiman", "Lestari", "Paijo", "Murni", "Sukarno", "Tukinem", "Bambang"];
-        let last = ["Wirasaba", "Purwodadi", "Girimarto", "Kismantara", "Slogohima", "Jatipurna", "Bulukarta"];
+        let last =
+            ["Wirasaba", "Purwodadi", "Girimarto", "Kismantara", "Slogohima", "Jatipurna", "Bulukarta"];
         let mut dice = Dice(self.0 ^ 0x6e61_6d61);
         let pick = |from: &[&str], at: u64| from[usize::try_from(at).unwrap()].to_owned();
         let (first, last) = (pick(&first, dice.below(8)), pick(&last, dice.below(7)));

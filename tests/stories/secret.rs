@@ -60,7 +60,11 @@ fn a_need_to_know_application_is_seen_once_granted() {
         holds_nowhere(phone, &secret.id);
         holds_nowhere(phone, &secret.person.name());
     }
-    assert_eq!(texts(&second.run(&["list"]), Some("id")), [plain.id.clone()], "the village's others are there");
+    assert_eq!(
+        texts(&second.run(&["list"]), Some("id")),
+        [plain.id.clone()],
+        "the village's others are there"
+    );
     knows_nothing(&elsewhere, &plain);
 
     let granted = office.run(&["grant", &secret.number, "--device", &device]);

@@ -403,7 +403,9 @@ fn papers_travel_beside_the_line() {
         let shown = town.show(&application);
         let mut args = vec!["act", &application.id, act];
         let set = town.offer(&shown, &application, act, role);
-        set.iter().filter(|pair| !pair.starts_with("kartu_lama")).for_each(|pair| args.extend(["--set", pair]));
+        set.iter()
+            .filter(|pair| !pair.starts_with("kartu_lama"))
+            .for_each(|pair| args.extend(["--set", pair]));
         if ["berkas_kurang", "bebaskan_berkas"].contains(&act) {
             args.extend(["--reason", "lihat catatan petugas"]);
         }
@@ -413,7 +415,11 @@ fn papers_travel_beside_the_line() {
         assert_eq!((&shown["papers"], &shown["state"]), (&json!(papers), &json!("DISETUJUI")), "{act}");
     }
     let shown = town.show(&application);
-    assert!(texts(&shown["notices"], Some("id")).contains(&"BERKAS_KURANG".to_owned()), "{}", shown["notices"]);
+    assert!(
+        texts(&shown["notices"], Some("id")).contains(&"BERKAS_KURANG".to_owned()),
+        "{}",
+        shown["notices"]
+    );
     let acts: BTreeSet<String> = texts(&shown["record"], Some("act")).into_iter().collect();
     assert!(track.iter().all(|(act, _, _)| acts.contains(*act)), "{acts:?}");
 }

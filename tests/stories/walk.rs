@@ -23,12 +23,22 @@ pub struct Walk {
     pub stop: Option<&'static str>,
     /// What the office shows of it at the end.
     pub end: Value,
+    /// What the office showed of it last, if nothing was done since.
+    shown: Option<Value>,
 }
 
 impl Walk {
     /// Along the straight line only.
     pub fn straight(application: Application) -> Self {
-        Self { application, states: vec![], acts: vec![], refusals: vec![], stop: None, end: Value::Null }
+        Self {
+            application,
+            states: vec![],
+            acts: vec![],
+            refusals: vec![],
+            stop: None,
+            end: Value::Null,
+            shown: None,
+        }
     }
 
     /// Along the straight line, until this act would be next.
@@ -77,11 +87,12 @@ impl Walk {
         if !self.end.is_null() {
             return false;
         }
-        let shown = town.show(&self.application);
+        let shown = self.shown.take().unwrap_or_else(|| town.show(&self.application));
         let held = self.refusals.clone();
         let Some((act, role, more)) = self.next(town, &shown) else { return false };
         if town.phone(&role).is_some() != by_phone {
             self.refusals = held;
+            self.shown = Some(shown);
             return false;
         }
         if act == "ajukan" {
