@@ -62,7 +62,7 @@ fn a_need_to_know_application_is_seen_once_granted() {
     }
     assert_eq!(
         texts(&second.run(&["list"]), Some("id")),
-        [plain.id.clone()],
+        std::slice::from_ref(&plain.id),
         "the village's others are there"
     );
     knows_nothing(&elsewhere, &plain);
