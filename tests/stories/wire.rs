@@ -176,9 +176,9 @@ fn a_thousand_applications_and_ten_thousand() {
     let last = ids.last().unwrap();
     assert_eq!(other.run(&["show", last])["heads"], wire.phone.run(&["show", last])["heads"]);
 
-    for start in [10_000, 13_000, 16_000] {
-        wire.make(start..start + 3_000);
-        wire.sync(&wire.phone, "3,000 new");
+    for start in (10_000..19_000).step_by(1_500) {
+        wire.make(start..start + 1_500);
+        wire.sync(&wire.phone, "1,500 new");
     }
     wire.nothing_new(10_000);
 }
