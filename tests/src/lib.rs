@@ -130,17 +130,25 @@ fn text(file: &mut File) -> String {
 #[derive(Debug)]
 pub struct Folder {
     program: &'static str,
-    dir: TempDir,
+    path: PathBuf,
+    /// Removed with it; none where the folder is somebody else's.
+    _dir: Option<TempDir>,
 }
 
 impl Folder {
     fn new(program: &'static str) -> Self {
-        Self { program, dir: tempfile::tempdir().unwrap() }
+        let dir = tempfile::tempdir().unwrap();
+        Self { program, path: dir.path().to_owned(), _dir: Some(dir) }
+    }
+
+    /// The program `loket` or `loket-officer` on a folder that may not even exist.
+    pub fn at(program: &'static str, path: &Path) -> Self {
+        Self { program, path: path.to_owned(), _dir: None }
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.dir.path()
+        &self.path
     }
 
     /// The program on this folder with `--json`, to be given more arguments.
@@ -218,7 +226,8 @@ impl Office {
     /// Adds a member of staff for the whole office and returns the id.
     pub fn staff(&self, role: &str, name: &str) -> String {
         let added = self.run(&["staff", "add", "--role", role, "--name", name]);
-        added["id"].as_str().expect("staff add prints an id").to_owned()
+        // A number, which a command line takes as text.
+        added["id"].as_str().map_or_else(|| added["id"].to_string(), str::to_owned)
     }
 
     /// A one-time code for a device.
@@ -230,7 +239,7 @@ impl Office {
 
 /// A running server. Dropping it kills it as a loss of power would.
 pub struct Server {
-    _process: Killed,
+    process: Killed,
     url: String,
 }
 
@@ -255,12 +264,59 @@ impl Server {
         let first = first.unwrap_or_else(|_| panic!("no server: {}", office.log()));
         let url = first.split_whitespace().find(|word| word.starts_with("http://"));
         let url = url.unwrap_or_else(|| panic!("no address in: {first}")).trim_end_matches('/').to_owned();
-        Self { _process: process, url }
+        Self { process, url }
     }
 
     /// Its address, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Kills it with signal 9, as a loss of power would.
+    pub fn kill(&mut self) {
+        let _ = self.process.0.kill();
+        let _ = self.process.0.wait();
+    }
+
+    /// Asks it to stop (SIGTERM) and tells whether it ended well.
+    ///
+    /// # Panics
+    /// Where it has not ended after [`START_LIMIT`].
+    pub fn stop(mut self) -> bool {
+        let asked = Command::new("kill").args(["-TERM", &self.process.0.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        eventually("the server stops", START_LIMIT, || self.process.0.try_wait().unwrap()).success()
+    }
+}
+
+/// A command that runs while the story goes on. Dropping it kills it with signal 9.
+pub struct Running {
+    process: Killed,
+    out: File,
+    err: File,
+}
+
+impl Running {
+    /// Starts it.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn start(mut command: Command) -> Self {
+        let (out, err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
+        Self { process: Killed(command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"))), out, err }
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.process.0.try_wait().unwrap().is_none()
+    }
+
+    /// Kills it with signal 9 and returns what it had printed; `success` where it had ended well before.
+    pub fn kill(mut self) -> Outcome {
+        let _ = self.process.0.kill();
+        let status = self.process.0.wait().unwrap();
+        Outcome { success: status.success(), stdout: text(&mut self.out), stderr: text(&mut self.err) }
     }
 }
 
@@ -278,12 +334,28 @@ impl std::ops::Deref for Phone {
 }
 
 impl Phone {
+    /// A phone that knows no office yet.
+    pub fn unknown() -> Self {
+        Self { folder: Folder::new("loket-officer") }
+    }
+
     /// A new phone, invited by the office and enrolled with the server.
     pub fn enrolled(office: &Office, server: &Server, role: &str, partition: &str) -> Self {
-        let phone = Self { folder: Folder::new("loket-officer") };
+        Self::enrolled_at(office, server.url(), role, partition).0
+    }
+
+    /// [`Phone::enrolled`], and the id of the device.
+    pub fn enrolled_as(office: &Office, server: &Server, role: &str, partition: &str) -> (Self, String) {
+        Self::enrolled_at(office, server.url(), role, partition)
+    }
+
+    /// [`Phone::enrolled_as`] by another way to the server.
+    pub fn enrolled_at(office: &Office, url: &str, role: &str, partition: &str) -> (Self, String) {
+        let phone = Self::unknown();
         let code = office.invite(role, partition);
-        phone.run(&["enroll", "--url", server.url(), "--code", &code]);
-        phone
+        let enrolled = phone.run(&["enroll", "--url", url, "--code", &code]);
+        let device = enrolled["device"].as_str().expect("enroll prints the device").to_owned();
+        (phone, device)
     }
 
     /// Begins an application and returns id and number.
