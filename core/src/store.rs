@@ -81,6 +81,8 @@ pub enum Table {
     Meta = 18,
     /// Notices to officers.
     Notice = 19,
+    /// Who names an attachment: hash, journal, sequence number → application.
+    Naming = 20,
 }
 
 /// Which entries to read; each comes back in ascending order.

@@ -40,8 +40,13 @@ pub struct Hint {
 /// Work on the office with transactions of its own; returns what is to be told.
 type Job = Box<dyn FnOnce(&mut Office<SqliteStore>) -> Hint + Send>;
 
+/// The journals that were not taken in, and why.
+type Refused = Vec<(JournalId, LearnError)>;
+/// Where the answer to a delivery goes.
+type Reply = oneshot::Sender<Result<Refused, Unavailable>>;
+
 enum Command {
-    Deliver(Delivery, oneshot::Sender<Result<Vec<(JournalId, LearnError)>, Unavailable>>),
+    Deliver(Delivery, Reply),
     Arrived(Partition, AttachmentHash, oneshot::Sender<Result<(), Unavailable>>),
     Run(Job),
     Stop,
@@ -136,7 +141,7 @@ impl Writer {
 struct Group {
     deliveries: Vec<Delivery>,
     bytes: usize,
-    replies: Vec<oneshot::Sender<Result<Vec<(JournalId, LearnError)>, Unavailable>>>,
+    replies: Vec<Reply>,
     arrivals: Vec<(Partition, AttachmentHash)>,
     arrival_replies: Vec<oneshot::Sender<Result<(), Unavailable>>>,
     jobs: Vec<Job>,
@@ -217,7 +222,11 @@ impl Thread {
             self.work(command);
         }
         self.deliver_jobs();
-        self.checkpoint();
+        // The file alone is then the whole office, for whoever copies it; where somebody still reads, it takes both.
+        if self.office.replica.store.purge().is_err() {
+            self.dirty = true;
+            self.checkpoint();
+        }
         debug!("writer ended");
     }
 
@@ -253,12 +262,7 @@ impl Thread {
         stop
     }
 
-    fn ingest(
-        &mut self,
-        deliveries: &[Delivery],
-        replies: Vec<oneshot::Sender<Result<Vec<(JournalId, LearnError)>, Unavailable>>>,
-        hint: &mut Hint,
-    ) {
+    fn ingest(&mut self, deliveries: &[Delivery], replies: Vec<Reply>, hint: &mut Hint) {
         let start = Instant::now();
         let result = self.office.ingest(deliveries, now(), &mut dice);
         measure(deliveries, start.elapsed());

@@ -49,8 +49,11 @@ const CODE_TROUBLE: u16 = 99;
 pub struct Sessions {
     room: Arc<Semaphore>,
     next: AtomicU64,
-    devices: Mutex<HashMap<AuthorId, Vec<(u64, Arc<Notify>)>>>,
+    devices: Mutex<HashMap<AuthorId, Vec<Open>>>,
 }
+
+/// A session of a device: its number, and how it is told to end. The oldest stands first.
+type Open = (u64, Arc<Notify>);
 
 impl Default for Sessions {
     fn default() -> Self {

@@ -184,7 +184,7 @@ fn queues(world: &World) -> Result<(), String> {
             return Err(format!("the session of phone {index} is not settled"));
         }
         for (partition, hash, row) in scans(&phone.replica)? {
-            if row.here && !row.named.is_empty() && !row.at_office {
+            if row.here && row.named && !row.at_office {
                 return Err(format!(
                     "phone {index} does not know that its scan {hash} in {partition} is at the office"
                 ));
@@ -257,7 +257,7 @@ pub fn same(one: &Store1, other: &Store1, partition: &Partition) -> Result<u64, 
 
 /// What the office's entries say of each named scan. (The office itself need not be told.)
 fn told(replica: &Store1, partition: &Partition) -> Result<BTreeMap<AttachmentHash, bool>, String> {
-    let all = scans(replica)?.into_iter().filter(|(at, _, row)| at == partition && !row.named.is_empty());
+    let all = scans(replica)?.into_iter().filter(|(at, _, row)| at == partition && row.named);
     Ok(all.map(|(_, hash, row)| (hash, row.at_office)).collect())
 }
 

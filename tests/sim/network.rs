@@ -42,15 +42,16 @@ impl World {
             arrives: [ready; 2],
             lost_from: [u64::MAX; 2],
             arrived: [0; 2],
+            dead: false,
             session: None,
         });
         self.phones[phone].session = Some((link, session));
         self.note(format!("phone {phone} calls, link {link}"));
         self.after(ready - self.now, Event::Accept(link));
         self.send(link, UP, hello);
-        if self.faulty && self.dice.chance(60) {
+        if self.faulty && self.dice.chance(40) {
             // Cut somewhere: often in the first seconds, while much is on its way.
-            let most = *self.dice.pick(&[3_000, 30_000, 1_800_000]);
+            let most = *self.dice.pick(&[3_000, 60_000, 3_600_000]);
             let lives = self.dice.range(1, most);
             let frames = [self.dice.range(0, 6), self.dice.range(0, 6)];
             self.links[link].lost_from = if self.dice.chance(50) { frames } else { [u64::MAX; 2] };
@@ -265,7 +266,8 @@ impl World {
 
     pub fn phone_notices(&mut self, link: usize) -> Result<(), String> {
         let phone = self.links[link].phone;
-        if self.phones[phone].session.as_ref().is_some_and(|(current, _)| *current == link) {
+        let cut = self.faulty || self.links[link].dead;
+        if cut && self.phones[phone].session.as_ref().is_some_and(|(current, _)| *current == link) {
             self.note(format!("link {link} of phone {phone} is cut"));
             self.count("cuts");
             self.phones[phone].session = None;
@@ -309,11 +311,11 @@ impl World {
     /// One request about the scan that is next: how much is there, and then some more of it.
     pub fn upload(&mut self, phone: usize) -> Result<(), String> {
         let p = &self.phones[phone];
-        if !p.awake || p.told {
+        if !p.awake || p.told || p.next_upload != self.now {
             return Ok(());
         }
         let Some((partition, hash, bytes)) = self.next_scan(phone)? else {
-            self.after(if self.faulty { 20_000 } else { 1_000 }, Event::Upload(phone));
+            self.upload_in(phone, if self.faulty { 60_000 } else { 1_000 });
             return Ok(());
         };
         let known = self.office.replica.attachment(&partition, &hash).map_err(|e| e.to_string())?;
@@ -321,7 +323,7 @@ impl World {
         let lost = self.faulty && self.dice.chance(25);
         if known.is_none() || !scope.contains(&partition) || lost {
             let wait = if self.faulty { self.dice.range(1_000, 60_000) } else { 1_000 };
-            self.after(wait, Event::Upload(phone));
+            self.upload_in(phone, wait);
             return Ok(());
         }
         let at = self.uploads.entry((partition, hash)).or_default();
@@ -339,8 +341,14 @@ impl World {
         let p = &self.phones[phone];
         // In the healed minute links are quick, or large scans would not fit into it.
         let took = if self.faulty { 2 * p.latency + piece / p.speed } else { 50 + piece / 400 };
-        self.after(took + 1, Event::Upload(phone));
+        self.upload_in(phone, took + 1);
         Ok(())
+    }
+
+    /// A phone has one upload at a time: the last word on when it goes on counts.
+    pub fn upload_in(&mut self, phone: usize, delay: u64) {
+        self.phones[phone].next_upload = self.now + delay;
+        self.after(delay, Event::Upload(phone));
     }
 
     /// The smallest scan that is on this phone and, as far as it knows, not at the office.
@@ -350,7 +358,10 @@ impl World {
     ) -> Result<Option<(Partition, loket_core::journal::AttachmentHash, u64)>, String> {
         let scans = invariants::scans(&self.phones[phone].replica)?;
         let open = scans.into_iter().filter(|(partition, hash, row)| {
-            row.here && !row.at_office && self.uploads.get(&(*partition, *hash)) != Some(&row.bytes)
+            row.here
+                && !row.at_office
+                && row.named
+                && self.uploads.get(&(*partition, *hash)) != Some(&row.bytes)
         });
         Ok(open
             .min_by_key(|(_, hash, row)| (row.bytes, *hash))

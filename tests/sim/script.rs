@@ -17,7 +17,7 @@ use super::invariants;
 use super::world::{Event, Phone, World};
 
 /// Applications of one world; enough to meet, few enough to be quick.
-const MOST: u64 = 14;
+const MOST: u64 = 9;
 
 impl World {
     /// An officer does something, and will do something again.

@@ -68,6 +68,8 @@ pub struct Link {
     pub lost_from: [u64; 2],
     /// Frames that arrived.
     pub arrived: [u64; 2],
+    /// A cut link, of which both sides learn sooner or later.
+    pub dead: bool,
     /// The office's side, while it lives.
     pub session: Option<Session>,
 }
@@ -89,6 +91,7 @@ pub struct Phone {
     pub speed: u64,
     pub awake: bool,
     pub session: Option<(usize, Session)>,
+    pub next_upload: u64,
     /// Applications begun, for their numbers.
     pub begun: u32,
     pub revoked: bool,
@@ -187,7 +190,7 @@ impl World {
             (1..=self.dice.range(2, 4)).map(|n| format!("33.12.08.20{n:02}")).collect();
         let mut who: Vec<(Role, Vec<String>)> = Vec::new();
         for village in &villages {
-            for _ in 0..self.dice.range(1, 3) {
+            for _ in 0..1 + self.dice.below(3) * self.dice.below(2) {
                 who.push((Role::OperatorDesa, vec![village.clone()]));
             }
         }
@@ -218,6 +221,7 @@ impl World {
                 speed: dice.range(4, 400),
                 awake: true,
                 session: None,
+                next_upload: 0,
                 begun: 0,
                 revoked: false,
                 told: false,
@@ -277,7 +281,9 @@ impl World {
             Event::Down(link, number, frame) => self.down(link, number, &frame),
             Event::PhoneNotices(link) => self.phone_notices(link),
             Event::OfficeNotices(link) => {
-                self.links[link].session = None;
+                if self.faulty || self.links[link].dead {
+                    self.links[link].session = None;
+                }
                 Ok(())
             }
             Event::Commit => self.commit(),
@@ -293,7 +299,7 @@ impl World {
             Event::Wake(phone) => {
                 self.phones[phone].awake = true;
                 self.after(1, Event::Connect(phone));
-                self.after(2, Event::Upload(phone));
+                self.upload_in(phone, 2);
                 Ok(())
             }
             Event::Revoke => self.revoke(),
@@ -303,11 +309,11 @@ impl World {
 
     /// A day of faults, then a minute without.
     pub fn live(&mut self) -> Result<(), String> {
-        let day = self.dice.range(2, 8) * 3_600_000;
+        let day = self.dice.range(1, 4) * 3_600_000;
         for phone in 0..self.phones.len() {
             let (first, work) = (self.dice.range(0, 60_000), self.dice.range(0, 600_000));
             self.after(first, Event::Connect(phone));
-            self.after(first + 5_000, Event::Upload(phone));
+            self.upload_in(phone, first + 5_000);
             self.after(work, Event::Officer(phone));
         }
         self.after(day / 10, Event::Staff);
@@ -326,11 +332,21 @@ impl World {
     fn heal(&mut self) {
         self.note("faults end");
         self.faulty = false;
+        // What is cut by now is noticed, as a silent link is; no other link is cut any more.
+        for link in 0..self.links.len() {
+            let l = &mut self.links[link];
+            l.dead = l.session.is_none() || l.lost_from != [u64::MAX; 2];
+            if l.dead {
+                let (one, other) = (self.dice.range(1, 8_000), self.dice.range(1, 20_000));
+                self.after(one, Event::PhoneNotices(link));
+                self.after(other, Event::OfficeNotices(link));
+            }
+        }
         for phone in 0..self.phones.len() {
             self.phones[phone].awake = true;
             self.after(1, Event::Seal(phone));
             self.after(2, Event::Connect(phone));
-            self.after(3, Event::Upload(phone));
+            self.upload_in(phone, 3);
         }
     }
 }

@@ -147,7 +147,7 @@ impl Engine {
                     let hash =
                         AttachmentHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("lampiran"))?;
                     let known = self.confirmed.contains(&(partition, hash));
-                    if row.here && !row.at_office && !known && !row.named.is_empty() {
+                    if row.here && !row.at_office && !known && row.named {
                         uploads.push(Upload { partition, hash, bytes: row.bytes });
                     }
                 }
@@ -182,17 +182,19 @@ impl Engine {
         Ok(outstanding)
     }
 
-    /// Own entries that no receipt covers, and entries that the receipt knows and this phone does not.
+    /// Own and the office's entries that no receipt covers (the next sync would have to ask for it), and entries that the receipt knows and this phone does not.
     fn unreceipted(&self, partition: &Partition) -> Result<Option<String>, ReplicaError> {
         let (replica, me) = (&self.phone.replica, self.phone.author());
         let journals = replica.journals(partition)?;
         let receipt = replica.receipt(partition)?;
         let vector = receipt.map(|receipt| receipt.vector).unwrap_or_default();
-        let mut own = journals.iter().filter(|(_, row)| row.journal.author == me);
-        if own.any(|(id, row)| !vector.covers(id, row.head.seq)) {
+        let certified = replica.certificate(partition, &me)?.is_some_and(|row| row.revoked.is_none());
+        let office = replica.office_author();
+        let awaited = |author| author == me || (certified && author == office);
+        let mut awaited = journals.iter().filter(|(_, row)| awaited(row.journal.author));
+        if awaited.any(|(id, row)| !vector.covers(id, row.head.seq)) {
             return Ok(Some(format!("tanda terima Dinas untuk wilayah {partition}")));
         }
-        let office = replica.office_author();
         let lacks = vector.0.iter().any(|(id, head)| match journals.get(id) {
             None => true,
             Some(row) => row.journal.author == office && row.head.seq < head.seq,
@@ -212,14 +214,14 @@ impl Engine {
             open.insert((partition, hash));
         }
         self.confirmed = open;
-        let mut count = 0;
         for (partition, hash) in &self.confirmed {
-            let row = self.phone.replica.attachment(partition, hash)?.unwrap_or_default();
-            for (journal, seq, _) in &row.named {
-                count += usize::from(self.all_confirmed(partition, journal, *seq)?);
+            for (journal, seq, _) in self.phone.replica.namings(partition, hash)? {
+                if self.all_confirmed(partition, &journal, seq)? {
+                    return Ok(Some(format!("catatan penerimaan {} lampiran", self.confirmed.len())));
+                }
             }
         }
-        Ok((count > 0).then(|| format!("catatan penerimaan {} lampiran", self.confirmed.len())))
+        Ok(None)
     }
 
     /// Whether the office has every scan that an edit names.

@@ -17,6 +17,8 @@ use crate::store::{Query, Store, Table};
 use crate::workflow::{Decision, Event};
 use crate::workflow::{State, state};
 
+/// Edits that name one attachment and are looked at.
+const MAX_NAMINGS: usize = 100_000;
 /// Largest saved document, in bytes; a larger one is rebuilt from its entries at each reading.
 const MAX_DOCUMENT: usize = 8 << 20;
 
@@ -423,12 +425,12 @@ impl<S: Store> Replica<S> {
             for op in entry.edit.iter().flat_map(|edit| &edit.ops) {
                 let Value::Attachment(hash, bytes) = op.value else { continue };
                 let mut row = self.attachment(&case.partition, &hash)?.unwrap_or_default();
-                let name = (entry.journal, entry.seq, case.id);
-                if !row.named.contains(&name) {
-                    row.bytes = bytes;
-                    row.named.push(name);
+                if !row.named {
+                    (row.bytes, row.named) = (bytes, true);
                     self.put_attachment(&case.partition, &hash, &row)?;
                 }
+                let key = [hash.as_bytes(), &rows::seq_key(&entry.journal, entry.seq)].concat();
+                self.store.put(&case.partition, Table::Naming, &key, Some(case.id.as_bytes()))?;
             }
         }
         Ok(())
@@ -442,6 +444,22 @@ impl<S: Store> Replica<S> {
     ) -> Result<Option<AttachmentRow>, ReplicaError> {
         let row = self.store.get(partition, Table::Attachment, hash.as_bytes())?;
         row.map(|bytes| rows::decode(&bytes)).transpose()
+    }
+
+    /// The edits that name an attachment: journal, number, application.
+    pub fn namings(
+        &self,
+        partition: &Partition,
+        hash: &crate::journal::AttachmentHash,
+    ) -> Result<Vec<(JournalId, u64, EntryHash)>, ReplicaError> {
+        let rows = self.store.scan(partition, Table::Naming, hash.as_bytes(), None, MAX_NAMINGS)?;
+        rows.iter()
+            .map(|(key, id)| {
+                let (journal, seq) = rows::parse_seq_key(key.get(32..).unwrap_or_default())?;
+                let id = EntryHash::try_from(&id[..]).map_err(|_| ReplicaError::Damaged("lampiran"))?;
+                Ok((journal, seq, id))
+            })
+            .collect()
     }
 
     /// Writes what is known of an attachment.

@@ -187,7 +187,9 @@ impl<S: Store> Replica<S> {
     ) -> Result<(), ReplicaError> {
         let author = certificate.key.author();
         let row = CertificateRow { certificate, revoked: None };
-        let again = self.certificate(partition, &author)?.is_none_or(|before| before.revoked.is_some());
+        // Without a certificate nothing counted: work done before the first sync does from now on.
+        let before = self.certificate(partition, &author)?;
+        let again = before.is_none_or(|before| before.revoked.is_some());
         self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
         let scope = scope_key(&author, partition);
         self.store.put(&Partition::Office, Table::Meta, &scope, Some(&[]))?;
@@ -237,6 +239,9 @@ impl<S: Store> Replica<S> {
             .filter(|(_, row)| row.journal.author == *author)
             .map(|(id, _)| id)
             .collect();
+        if journals.is_empty() {
+            return Ok(());
+        }
         let mut after: Option<Vec<u8>> = None;
         loop {
             let rows = self.store.scan(partition, Table::Application, &[], after.as_deref(), 256)?;

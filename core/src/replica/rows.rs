@@ -140,9 +140,9 @@ pub struct AttachmentRow {
     /// Whether the office has said that it has all of it.
     #[n(2)]
     pub at_office: bool,
-    /// The edits that name it: journal, number, application.
+    /// Whether an edit that counts names it (`Table::Naming` says which).
     #[n(3)]
-    pub named: Vec<(JournalId, u64, EntryHash)>,
+    pub named: bool,
 }
 
 /// Key by which people name applications: a number without separators, or an id; what follows it is an id.

@@ -193,7 +193,8 @@ impl<S: Store> Replica<S> {
             "label": label,
             "revision": row.revision,
             "mark": around.mark,
-            "fields": registers,
+            "fields": fields_of(&registers),
+            "registers": registers,
             "heads": hex(&case.document.heads()),
             "submitted": self.submitted(case, &registers),
             "attachments": self.attachments_of(case, &registers)?,
@@ -238,13 +239,14 @@ impl<S: Store> Replica<S> {
         let names: BTreeSet<_> = fields.keys().chain(current.keys()).collect();
         let differences: Vec<_> = names
             .into_iter()
-            .filter(|name| fields.get(*name) != current.get(*name))
+            .filter(|name| !name.starts_with('_') && fields.get(*name) != current.get(*name))
             .map(|name| json!({ "field": name, "submitted": fields.get(name), "current": current.get(name) }))
             .collect();
         json!({
             "revision": revision,
             "heads": hex(&frozen.heads),
-            "fields": fields,
+            "fields": fields_of(&fields),
+            "registers": fields,
             "attachments": frozen.attachments.iter().map(AttachmentHash::to_hex).collect::<Vec<_>>(),
             "differences": differences,
         })
@@ -387,6 +389,12 @@ fn available_json(available: &Available) -> Value {
 
 fn hex(heads: &[ChangeHash]) -> Vec<String> {
     heads.iter().map(ChangeHash::to_hex).collect()
+}
+
+/// The form's fields among the registers: neither what the program keeps for itself nor collections.
+fn fields_of(registers: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
+    let fields = registers.iter().filter(|(name, _)| !name.starts_with('_') && !name.contains('/'));
+    fields.map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 fn duplicate_fingerprint(twins: &[String]) -> Option<String> {

@@ -87,7 +87,8 @@ pub struct Session {
     taken: u64,
     peer_done: bool,
     said_done: bool,
-    nothing_to_say: bool,
+    /// Both sides know what the other had at one moment; before that nothing can be said of what it lacks.
+    agreed: bool,
 }
 
 impl Session {
@@ -114,7 +115,7 @@ impl Session {
             taken: 0,
             peer_done: false,
             said_done: false,
-            nothing_to_say: true,
+            agreed: false,
         }
     }
 
@@ -153,7 +154,8 @@ impl Session {
             (Phase::Proven, Message::Same) => {
                 self.phase = Phase::Open;
                 self.peer_done = true;
-                self.peer_is_like_me(library)?;
+                self.said_done = true;
+                self.agreed = true;
                 Ok(self.poll(library, None)?)
             }
             (Phase::Proven, Message::Differ(digests)) => self.on_differ(&digests, library),
@@ -225,6 +227,8 @@ impl Session {
         self.peer = Some((hello, key));
         self.phase = Phase::Proven;
         let digests = digests(library, &author)?;
+        // Should the digests be equal, this is what the peer has. More may be written here before it says so.
+        self.peers = as_here(library, digests.keys())?;
         let digest = scope_digest(digests.iter().map(|(partition, digest)| (partition, *digest)));
         Ok(vec![Output::Send(Message::Proof(proof, digest).to_bytes())])
     }
@@ -240,33 +244,18 @@ impl Session {
             return Err(ProtocolError::Signature.into());
         }
         let mine = digests(library, &hello.author)?;
+        // Of partitions that the caller does not speak of, it has just this.
+        self.peers = as_here(library, mine.keys())?;
         self.phase = Phase::Open;
         if scope_digest(mine.iter().map(|(partition, digest)| (partition, *digest))) == digest {
             self.peer_done = true;
             self.said_done = true;
-            self.peer_is_like_me(library)?;
+            self.agreed = true;
             return Ok(vec![Output::Send(Message::Same.to_bytes())]);
         }
         let list =
             mine.into_iter().map(|(partition, digest)| PartitionDigest { partition, digest }).collect();
         Ok(vec![Output::Send(Message::Differ(list).to_bytes())])
-    }
-
-    /// The digests were equal: the peer has what I have.
-    fn peer_is_like_me(&mut self, library: &impl Library) -> Result<(), SessionError> {
-        self.said_done = true;
-        let Some(peer) = self.peer() else { return Ok(()) };
-        for partition in library.scope(&peer)? {
-            let receipt = library.receipt(&partition)?;
-            let known = Known {
-                vector: library.vector(&partition)?,
-                receipt: receipt.as_ref().map(Receipt::digest),
-                base: receipt.map(|receipt| (receipt.epoch, receipt.number)),
-                forked: BTreeSet::new(),
-            };
-            self.peers.insert(partition, known);
-        }
-        Ok(())
     }
 
     fn on_differ(
@@ -277,17 +266,11 @@ impl Session {
         self.phase = Phase::Open;
         let Some(peer) = self.peer() else { return Err(ProtocolError::Unexpected.into()) };
         let mine = digests(library, &peer)?;
+        self.peers.clear();
         let mut have = Vec::new();
         for their in theirs {
             if mine.get(&their.partition) == Some(&their.digest) {
-                let receipt = library.receipt(&their.partition)?;
-                let known = Known {
-                    vector: library.vector(&their.partition)?,
-                    receipt: receipt.as_ref().map(Receipt::digest),
-                    base: receipt.map(|receipt| (receipt.epoch, receipt.number)),
-                    forked: BTreeSet::new(),
-                };
-                self.peers.insert(their.partition, known);
+                self.peers.extend(as_here(library, [&their.partition].into_iter())?);
             } else {
                 have.push(have_of(library, &their.partition)?);
             }
@@ -313,10 +296,12 @@ impl Session {
             };
             // An unknown base: nothing can be said of its vector. Asking for it whole costs one more message.
             let Some(base) = base else {
+                self.peers.remove(&partition);
                 answer.push(Have { partition, base: have.base, heads: vec![ASK_WHOLE] });
                 continue;
             };
             if have.heads.first() == Some(&ASK_WHOLE) {
+                self.peers.remove(&partition);
                 let vector = library.vector(&partition)?;
                 answer.push(Have { partition, base: None, heads: vector.since(&Vector::default()) });
                 continue;
@@ -330,9 +315,10 @@ impl Session {
             let known = Known { vector, receipt: None, base: have.base, forked };
             self.peers.insert(partition, known);
         }
-        self.nothing_to_say = false;
+        self.agreed = true;
         let mut outputs = Vec::new();
-        if !answer.is_empty() {
+        // The caller waits for an answer, even where nothing it speaks of is exchanged with it.
+        if !answer.is_empty() || !self.caller {
             outputs.push(Output::Send(Message::Have(answer).to_bytes()));
         }
         outputs.extend(self.poll(library, None)?);
@@ -411,7 +397,7 @@ impl Session {
         library: &impl Library,
         partitions: Option<&BTreeSet<Partition>>,
     ) -> Result<Vec<Output>, SessionError> {
-        let Some(peer) = self.peer() else { return Ok(Vec::new()) };
+        let Some(peer) = self.peer().filter(|_| self.agreed) else { return Ok(Vec::new()) };
         let mut outputs = Vec::new();
         if let Some(partitions) = partitions {
             self.widen(library, &peer, partitions)?;
@@ -440,7 +426,7 @@ impl Session {
             if !receipts.is_empty() {
                 outputs.push(Output::Send(Message::Receipts(receipts).to_bytes()));
             }
-            if !self.said_done && !self.nothing_to_say {
+            if !self.said_done {
                 self.said_done = true;
                 outputs.push(Output::Send(Message::Done.to_bytes()));
             }
@@ -543,6 +529,25 @@ impl Session {
         }
         Ok(receipts)
     }
+}
+
+/// What a peer has that has exactly what is here.
+fn as_here<'a>(
+    library: &impl Library,
+    partitions: impl Iterator<Item = &'a Partition>,
+) -> Result<BTreeMap<Partition, Known>, SessionError> {
+    let mut peers = BTreeMap::new();
+    for partition in partitions {
+        let receipt = library.receipt(partition)?;
+        let known = Known {
+            vector: library.vector(partition)?,
+            receipt: receipt.as_ref().map(Receipt::digest),
+            base: receipt.map(|receipt| (receipt.epoch, receipt.number)),
+            forked: BTreeSet::new(),
+        };
+        peers.insert(*partition, known);
+    }
+    Ok(peers)
 }
 
 /// In a [`Have`]: "say your vector whole, I do not know its base".

@@ -48,11 +48,10 @@ pub(super) fn run(folder: &Folder, args: Args) -> Result<Answer, Failure> {
     };
     let shown = shown(&office, &case)?;
     let line = case.record.iter().rposition(|other| *other == decision).unwrap_or_default();
-    let mut line = shown.pointer(&format!("/record/{line}")).cloned().unwrap_or_else(|| json!({}));
+    let line = shown.pointer(&format!("/record/{line}")).and_then(Value::as_object);
+    let mut line = line.cloned().unwrap_or_default();
     for name in ["number", "state", "label", "final"] {
-        if let Some(value) = shown.get(name) {
-            line[name] = value.clone();
-        }
+        line.extend(shown.get(name).map(|value| (name.to_owned(), value.clone())));
     }
     let word = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default();
     let text = format!("{} dicatat. Keadaan sekarang: {} ({}).", word("act"), word("label"), word("state"));

@@ -25,11 +25,17 @@ impl<S: Store> Office<S> {
             let Some(mut row) = self.replica.attachment(partition, hash)? else { continue };
             row.here = true;
             self.replica.put_attachment(partition, hash, &row)?;
-            edits.extend(row.named.iter().map(|(journal, seq, _)| (*partition, *journal, *seq)));
-            cases.extend(row.named.iter().map(|(_, _, id)| (*partition, *id)));
+            for (journal, seq, id) in self.replica.namings(partition, hash)? {
+                edits.insert((*partition, journal, seq));
+                cases.insert((*partition, id));
+            }
         }
         self.tell_held(&edits, dice)?;
         for (partition, id) in cases {
+            // A draft waits for nothing at the office.
+            if !self.replica.row(&partition, &id)?.is_some_and(|row| row.revision > 0 && !row.fin) {
+                continue;
+            }
             let case = self.replica.case(&partition, &id)?;
             self.settle(case, now, dice)?;
         }

@@ -9,7 +9,7 @@ use loket_core::replica::rows::{self, JournalRow};
 use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::{Query, Store, Table};
 
-/// Faults that are named; the rest are counted.
+/// Faults that are named at most: a store with so many is not mended one by one.
 const MAX_FAULTS: usize = 100;
 /// Entries read at a time.
 const PAGE: usize = 512;
