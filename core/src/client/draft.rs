@@ -59,6 +59,14 @@ struct Copied {
     at_office: bool,
 }
 
+/// What a linked application takes over from the one before.
+#[derive(Default)]
+struct TakenOver {
+    from: Option<EntryHash>,
+    ops: Vec<Op>,
+    scans: Vec<Copied>,
+}
+
 /// An application that was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
@@ -80,9 +88,9 @@ impl Phone {
             file.ok_or_else(|| unknown("layanan", &draft.service, self.replica.catalogue().services()))?;
         let variant = variant_of(&file, draft.variant.as_deref())?;
         let place = self.place_of(draft.place)?;
-        let (from, mut ops, copied) = match &draft.link {
+        let TakenOver { from, mut ops, scans: copied } = match &draft.link {
             Some(link) => self.copy_of(&file, link, place)?,
-            None => (None, Vec::new(), Vec::new()),
+            None => TakenOver::default(),
         };
         for (field, typed) in &draft.fields {
             let mut random = [0; 8];
@@ -182,12 +190,7 @@ impl Phone {
     }
 
     /// What a linked application takes over: fields that fit, and scans of requirements that both ask.
-    fn copy_of(
-        &self,
-        file: &ServiceFile,
-        link: &str,
-        place: Place,
-    ) -> Result<(Option<EntryHash>, Vec<Op>, Vec<Copied>), ClientError> {
+    fn copy_of(&self, file: &ServiceFile, link: &str, place: Place) -> Result<TakenOver, ClientError> {
         let found = self.find(link)?;
         let case = self.replica.case(&found.partition, &found.id)?;
         let apart = |privacy| privacy == Privacy::PerluTahu;
@@ -218,7 +221,7 @@ impl Phone {
                 scans.push(Copied { requirement: requirement.to_owned(), hash, bytes, here, at_office });
             }
         }
-        Ok((Some(case.id), ops, scans))
+        Ok(TakenOver { from: Some(case.id), ops, scans })
     }
 }
 

@@ -302,9 +302,11 @@ fn sentence(error: SessionError) -> ClientError {
         SessionError::Protocol(ProtocolError::Ended(code)) => match code {
             2 => ClientError::Office("aplikasi dan Dinas berbeda versi: perbarui aplikasi".into()),
             3 => ClientError::Office(
-                "Dinas tidak mengenal perangkat ini, atau izinnya sudah dicabut: minta kode baru dari Dinas"
+                "Dinas tidak mengenal perangkat ini, atau izinnya sudah dicabut: hubungi Dinas, atau daftarkan \
+                 folder baru dengan kode baru"
                     .into(),
             ),
+            98 => ClientError::Network("Dinas sedang dimulai ulang: ulangi sebentar lagi".into()),
             99 => ClientError::Network("Dinas sedang mengalami gangguan: ulangi nanti".into()),
             code => ClientError::Network(format!("Dinas mengakhiri sinkronisasi (kode {code}): ulangi")),
         },

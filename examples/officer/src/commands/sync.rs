@@ -17,7 +17,8 @@ pub fn run(dir: &Path, asked: &Sync, json: bool) -> Result<Answer, ClientError> 
             report.attachments_refused
         ));
     }
-    let text = format!("{}, semua sudah ditandaterimakan", moved(&report));
+    let end = if asked.follow { "berhenti mengikuti" } else { "semua sudah ditandaterimakan" };
+    let text = format!("{}, {end}", moved(&report));
     Ok(Answer::new(json!(report), text))
 }
 
