@@ -14,7 +14,7 @@ use crate::replica::ReplicaError;
 use crate::replica::case::Case;
 use crate::replica::write::{Asked, attachments};
 use crate::value;
-use crate::workflow::{MARK_PREFIX, NEED_REASON, State, available_all};
+use crate::workflow::{MARK_PREFIX, NEED_FREE_REASON, NEED_REASON, State, available_all};
 
 /// Things that a refusal names at most.
 const MAX_NAMED: usize = 8;
@@ -136,7 +136,7 @@ fn parameters(act: &ActRef<'_>, typed: &[(String, String)]) -> Result<Vec<(Strin
     let needs = act.needs();
     let mut params: Vec<(String, String)> = Vec::new();
     for (name, typed) in typed {
-        let free = name == NEED_REASON || name.starts_with(MARK_PREFIX);
+        let free = name == NEED_REASON || name == NEED_FREE_REASON || name.starts_with(MARK_PREFIX);
         let value = match needs.iter().find(|need| need.id == *name) {
             Some(need) => parameter(need, typed)?,
             None if free => typed.trim().to_owned(),

@@ -182,7 +182,8 @@ impl Engine {
         Ok(outstanding)
     }
 
-    /// Own and the office's entries that no receipt covers (the next sync would have to ask for it), and entries that the receipt knows and this phone does not.
+    /// Entries that no receipt covers (the next sync would have to ask for it), and entries that the receipt knows
+    /// and this phone does not. Where this device has no certificate any more, only its own entries count.
     fn unreceipted(&self, partition: &Partition) -> Result<Option<String>, ReplicaError> {
         let (replica, me) = (&self.phone.replica, self.phone.author());
         let journals = replica.journals(partition)?;
@@ -190,8 +191,7 @@ impl Engine {
         let vector = receipt.map(|receipt| receipt.vector).unwrap_or_default();
         let certified = replica.certificate(partition, &me)?.is_some_and(|row| row.revoked.is_none());
         let office = replica.office_author();
-        let awaited = |author| author == me || (certified && author == office);
-        let mut awaited = journals.iter().filter(|(_, row)| awaited(row.journal.author));
+        let mut awaited = journals.iter().filter(|(_, row)| certified || row.journal.author == me);
         if awaited.any(|(id, row)| !vector.covers(id, row.head.seq)) {
             return Ok(Some(format!("tanda terima Dinas untuk wilayah {partition}")));
         }

@@ -1,10 +1,12 @@
 //! What may be done now, and what each act has to be told: what phone and console show as buttons.
 
-use crate::catalogue::{ActKind, Guard, Need, OutcomeKind, Role, Service};
+use crate::catalogue::{ActKind, Guard, Kind, Need, OutcomeKind, Role, Service};
 
 use super::moves::{self, Move, NEED_OLD_CARD};
 use super::state::State;
 
+/// Parameter that is the reason in free words, as `--reason` is.
+pub const NEED_FREE_REASON: &str = "alasan";
 /// The need under which a listed reason is chosen.
 pub const NEED_REASON: &str = "sebab";
 
@@ -78,6 +80,17 @@ pub fn with_old_card(
     offers
 }
 
+fn free_reason() -> Need {
+    Need {
+        id: NEED_FREE_REASON.to_owned(),
+        label: "Alasan".to_owned(),
+        kind: Kind::Catatan,
+        options: Vec::new(),
+        many: false,
+        required: true,
+    }
+}
+
 fn open_moves<'a>(service: &'a Service, state: &State) -> Vec<Move<'a>> {
     let open = |way: &Move<'_>| {
         moves::guards(service, way).iter().all(|guard| match guard {
@@ -91,13 +104,21 @@ fn open_moves<'a>(service: &'a Service, state: &State) -> Vec<Move<'a>> {
 }
 
 fn describe(service: &Service, way: &Move<'_>, role: Role) -> Available {
+    let mut needs = way.needs(service);
+    if way.reason() == ReasonNeed::Required {
+        // Several things are a reason; who asks what an act needs is told of one that always is.
+        match needs.iter_mut().find(|need| need.id == NEED_REASON) {
+            Some(need) => need.required = true,
+            None => needs.push(free_reason()),
+        }
+    }
     Available {
         act: way.act().to_owned(),
         label: way.label().to_owned(),
         role,
         kind: way.kind(),
         outcome: way.outcome(),
-        needs: way.needs(service),
+        needs,
         reason: way.reason(),
     }
 }

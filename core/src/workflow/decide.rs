@@ -3,7 +3,7 @@
 use crate::catalogue::{ActRef, Guard, Kind, Need, OutcomeKind, Service, parse_date};
 use crate::refusal::Refusal;
 
-use super::available::{NEED_REASON, ReasonNeed};
+use super::available::{NEED_FREE_REASON, NEED_REASON, ReasonNeed};
 use super::moves::{self, ACT_COMPLETE, MARK_CODES, MARK_PREFIX, Move, NEED_OLD_CARD};
 use super::record::{Actor, Decision, Event, Frozen, RequestRef, Who};
 use super::state::{Position, State};
@@ -90,9 +90,12 @@ impl Told {
         };
         let (marked, params): (Vec<_>, Vec<_>) =
             wish.params.iter().filter_map(kept).partition(|(key, _)| key.starts_with(MARK_PREFIX));
+        let (reasons, params): (Vec<_>, Vec<_>) =
+            params.into_iter().partition(|(key, _)| key == NEED_FREE_REASON);
         let mut marks: Vec<_> = wish.marks.iter().filter_map(kept).collect();
         marks.extend(marked.into_iter().map(|(key, value)| (key.replacen(MARK_PREFIX, "", 1), value)));
         let reason = wish.reason.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+        let reason = reason.or_else(|| reasons.into_iter().next().map(|(_, reason)| reason));
         Told { reason, marks, params }
     }
 

@@ -35,7 +35,7 @@ fn add(folder: &Folder, args: &AddArgs) -> Result<Answer, Failure> {
     let role = super::role(&args.role)?;
     let mut office = folder.office()?;
     let id = super::write(&mut office, |office| office.add_staff(role, &args.name, &args.partition))?;
-    Ok(Answer::new(json!({ "id": id }), format!("Petugas {id} ({role}) ditambahkan.")))
+    Ok(Answer::new(json!({ "id": id.to_string() }), format!("Petugas {id} ({role}) ditambahkan.")))
 }
 
 fn list(folder: &Folder) -> Result<Answer, Failure> {
@@ -44,7 +44,7 @@ fn list(folder: &Folder) -> Result<Answer, Failure> {
         .iter()
         .map(|one| {
             let partitions: Vec<String> = one.partitions.iter().map(ToString::to_string).collect();
-            json!({ "id": one.id, "name": one.name, "role": one.role, "partitions": partitions })
+            json!({ "id": one.id.to_string(), "name": one.name, "role": one.role, "partitions": partitions })
         })
         .collect();
     let mut text = String::new();
