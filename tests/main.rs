@@ -3,6 +3,8 @@
 // Figures of the measuring stories are read with `--nocapture`.
 #![allow(clippy::print_stdout)]
 
+mod frames;
+mod orders;
 mod sim;
 mod stories;
 mod tidy;

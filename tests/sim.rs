@@ -2,7 +2,7 @@
 //! and clock, and whatever goes wrong, the invariants hold. `LOKET_SEED=7` runs one seed alone and tells how it
 //! went, `LOKET_SEEDS=1000` that many.
 
-mod dice;
+pub mod dice;
 mod invariants;
 mod network;
 mod script;

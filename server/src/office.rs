@@ -9,8 +9,8 @@ use std::sync::Arc;
 use loket_core::identity::{PublicKey, Signer};
 use loket_core::journal::body::Body;
 use loket_core::journal::run::Run;
-use loket_core::journal::{AuthorId, EntryHash, JournalId, Partition};
-use loket_core::replica::case::Case;
+use loket_core::journal::{AuthorId, ChangeHash, EntryHash, JournalId, Partition};
+use loket_core::replica::case::{Case, Standing};
 use loket_core::replica::learn::{LearnError, Learned};
 use loket_core::replica::write::{Author, Dice};
 use loket_core::replica::{Replica, ReplicaError, rows};
@@ -210,11 +210,25 @@ impl<S: Store> Office<S> {
         let signer = self.signer();
         let author = Author { signer: &*signer, epoch: self.epoch };
         let partition = case.partition;
-        let heads = case.state().and_then(|state| state.frozen).map(|frozen| frozen.heads);
-        let heads = heads.unwrap_or_else(|| case.document.heads());
+        let frozen = case.state().and_then(|state| state.frozen).map(|frozen| frozen.heads);
+        let mut heads = frozen.unwrap_or_else(|| case.document.heads());
+        // An author's edits are a line: an earlier correction that was not frozen stays among the ancestors.
+        if let Some(before) = self.own_edit(&case)
+            && !case.document.at(&heads).is_ok_and(|document| document.contains(&before))
+        {
+            heads.push(before);
+        }
         let case = self.replica.edit_at(&author, case, &heads, ops, Some(staff), now, dice)?;
         self.touched.insert(partition);
         Ok(case)
+    }
+
+    /// The change of the office's newest edit of a case.
+    pub(crate) fn own_edit(&self, case: &Case) -> Option<ChangeHash> {
+        let author = Author { signer: &*self.signer, epoch: self.epoch };
+        let journal = author.journal(case.partition).id();
+        let mine = case.edits.iter().filter(|e| e.journal == journal && e.standing == Standing::Applied);
+        mine.max_by_key(|edit| edit.seq)?.edit.as_ref().map(|edit| edit.change)
     }
 
     /// A row of the office's own.

@@ -12,7 +12,7 @@ use loket_core::replica::rows::{self, ApplicationRow, AttachmentRow};
 use loket_core::store::memory::MemoryStore;
 use loket_core::store::{Query, Store, Table};
 use loket_core::sync::message::Message;
-use loket_core::workflow::{Event, State, apply, available, state};
+use loket_core::workflow::{Decision, Event, Frozen, State, Who, apply, available, state};
 use loket_server::office::verify::verify;
 
 use super::world::World;
@@ -329,6 +329,7 @@ fn states_move_by_acts(world: &mut World) -> Result<(), String> {
                         decision.act, before.code
                     ));
                 } else if decision.kind == Event::Done {
+                    only_corrections(&case, before.frozen.as_ref(), decision)?;
                     let offers = available(&file.service, &before, decision.actor.role);
                     if !offers.iter().any(|offer| offer.act == decision.act) {
                         return Err(format!("{} on {id} in {} was not available", decision.act, before.code));
@@ -345,6 +346,27 @@ fn states_move_by_acts(world: &mut World) -> Result<(), String> {
         *world.counts.entry(end).or_default() += 1;
     }
     Ok(())
+}
+
+/// Where an act of the office's staff freezes another version without a submission, it differs from the one
+/// before by the office's own corrections alone: nothing slips in that nobody submitted.
+fn only_corrections(case: &Case, before: Option<&Frozen>, decision: &Decision) -> Result<(), String> {
+    let (Some(before), Some(after), Who::Staff(_)) = (before, &decision.frozen, decision.actor.who) else {
+        return Ok(());
+    };
+    if case.service.as_ref().is_some_and(|file| file.service.steps[0].act == decision.act) {
+        return Ok(());
+    }
+    let (old, new) =
+        (case.document.at(&before.heads).map_err(text)?, case.document.at(&after.heads).map_err(text)?);
+    let slipped = case.edits.iter().find(|entry| {
+        let Some(edit) = &entry.edit else { return false };
+        new.contains(&edit.change) && !old.contains(&edit.change) && edit.staff.is_none()
+    });
+    match slipped {
+        Some(edit) => Err(format!("{} froze an edit that nobody submitted: {}", decision.act, edit.hash)),
+        None => Ok(()),
+    }
 }
 
 /// A fresh replica that learns a partition's runs in a random order arrives where the office is.

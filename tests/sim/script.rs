@@ -16,6 +16,8 @@ use super::dice::Dice;
 use super::invariants;
 use super::world::{Event, Phone, World};
 
+/// What is said to a correction that corrects nothing.
+const NOTHING: &str = "tidak ada yang berubah";
 /// Applications of one world; enough to meet, few enough to be quick.
 const MOST: u64 = 9;
 
@@ -120,8 +122,8 @@ impl World {
             self.staff.iter().filter(|(_, role)| *role == offer.role).map(|(id, _)| *id).collect();
         let mut params = told(&mut self.dice, &offer);
         let correct =
-            file.service.detours.iter().any(|detour| detour.act == offer.act) || self.dice.chance(5);
-        if correct && self.dice.chance(70) {
+            file.service.detours.iter().any(|detour| detour.act == offer.act) || self.dice.chance(15);
+        if correct && self.dice.chance(80) {
             let field = self.dice.pick(&file.service.fields).clone();
             params.push((
                 format!("isian.{}", field.id),
@@ -151,7 +153,8 @@ impl World {
             }
             Err(ReplicaError::Refused(code)) => {
                 self.count(&format!("staff refused: {code}"));
-                Ok(())
+                // Words rather than a code: that is no rule's answer.
+                if code.contains(' ') && code != NOTHING { Err(format!("{what}: {code}")) } else { Ok(()) }
             }
             Err(error) => Err(format!("{what}: {error}")),
         }

@@ -28,10 +28,32 @@ pub struct Run {
     pub first: u64,
     /// The entries.
     #[n(2)]
+    #[cbor(decode_with = "read_entries")]
     pub entries: Vec<WireEntry>,
     /// The author's signature at the last entry; vouches for all before it.
     #[n(3)]
     pub signature: Signature,
+}
+
+/// Reads entries, [`MAX_RUN`] at most: an empty one takes two bytes, and much more in memory.
+fn read_entries<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Vec<WireEntry>, minicbor::decode::Error> {
+    bounded(d, ctx, MAX_RUN)
+}
+
+/// Reads an array of `most` members at most; a longer one is not read any further.
+pub(crate) fn bounded<'b, C, T: Decode<'b, C>>(
+    d: &mut Decoder<'b>,
+    ctx: &mut C,
+    most: usize,
+) -> Result<Vec<T>, minicbor::decode::Error> {
+    let mut all = Vec::new();
+    for one in d.array_iter_with(ctx)? {
+        if all.len() >= most {
+            return Err(minicbor::decode::Error::message("too many members"));
+        }
+        all.push(one?);
+    }
+    Ok(all)
 }
 
 /// An entry on its way.

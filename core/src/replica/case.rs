@@ -202,11 +202,8 @@ impl Case {
         if let Some(standing) = self.order(entry, edit) {
             return Ok(Err(standing));
         }
-        match self.permits(replica, entry)? {
-            _ if adopted => {}
-            Some(true) => {}
-            Some(false) => return Ok(Err(Standing::Held(Hold::NotPermitted))),
-            None => return Ok(Err(Standing::Waiting)),
+        if !adopted && !self.permits(replica, entry)? {
+            return Ok(Err(Standing::Held(Hold::NotPermitted)));
         }
         Ok(match rules::check_edit(&file.service, edit, entry.hash == self.id) {
             Ok(()) => Ok(parents),
@@ -214,24 +211,15 @@ impl Case {
         })
     }
 
-    /// Whether the author may edit here: the office, a certified device, or the creator of a need-to-know
-    /// application (whose partition has no certificate before the office knows of it). Nothing while a
-    /// certificate has not arrived.
-    fn permits<S: Store>(
-        &self,
-        replica: &Replica<S>,
-        entry: &CaseEdit,
-    ) -> Result<Option<bool>, ReplicaError> {
+    /// Whether the author may edit here. Nobody else's entries are taken in without a certificate, so where there
+    /// is none, the entry is this replica's own: written before its first sync, or in a need-to-know partition of
+    /// which the office does not know yet. The certificate, once it comes, judges it like any other.
+    fn permits<S: Store>(&self, replica: &Replica<S>, entry: &CaseEdit) -> Result<bool, ReplicaError> {
         if entry.author == replica.office_author() {
-            return Ok(Some(true));
+            return Ok(true);
         }
         let certificate = replica.certificate(&self.partition, &entry.author)?;
-        let created = self.edits.iter().any(|first| first.hash == self.id && first.author == entry.author);
-        let own_partition = matches!(self.partition, Partition::NeedToKnow(_)) && created;
-        Ok(match certificate {
-            None => own_partition.then_some(true),
-            Some(row) => Some(rules::check_author(&row, &entry.journal, entry.seq)),
-        })
+        Ok(certificate.is_none_or(|row| rules::check_author(&row, &entry.journal, entry.seq)))
     }
 
     /// An author's edits of one application are a line: each has the one before among its ancestors.

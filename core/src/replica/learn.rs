@@ -7,7 +7,9 @@ use super::rows::{self, ApplicationRow, AttachmentRow, CertificateRow, JournalRo
 use super::rules::may_edit;
 use super::{Replica, ReplicaError};
 use crate::identity::{PublicKey, Signature};
-use crate::journal::body::{Adopt, Body, Certificate, HeldAttachments, OfficeFile, Revocation, Value};
+use crate::journal::body::{
+    Adopt, Body, Certificate, Destroyed, HeldAttachments, OfficeFile, Revocation, Value,
+};
 use crate::journal::receipt::Receipt;
 use crate::journal::run::{Head, Run, RunError, WireEntry};
 use crate::journal::{AuthorId, Content, EntryHash, JournalId, MAX_DEVICE_BODY, Partition, StoredEntry};
@@ -25,6 +27,9 @@ pub enum LearnError {
     /// Its chain, bounds or signature do not hold.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// A body is left out as destroyed, and the office has not said so.
+    #[error("isi entri dihilangkan tanpa pernyataan Dinas")]
+    Destroyed,
 }
 
 impl LearnError {
@@ -37,6 +42,7 @@ impl LearnError {
             LearnError::Run(RunError::Fork) => 4,
             LearnError::Run(RunError::Reference) => 5,
             LearnError::Run(RunError::Signature) => 6,
+            LearnError::Destroyed => 7,
         }
     }
 }
@@ -101,6 +107,9 @@ impl<S: Store> Replica<S> {
             Err(error) => return Ok(Err(error.into())),
         };
         let Some(last) = entries.last() else { return Ok(Ok(())) };
+        if !from_office && !self.may_lack(&partition, &entries)? {
+            return Ok(Err(LearnError::Destroyed));
+        }
         let at = Head { seq: last.header.seq, hash: last.hash };
         self.put_signature(&partition, &id, at.seq, &run.signature)?;
         self.put_head(&JournalRow { journal: run.journal, head: at })?;
@@ -112,6 +121,25 @@ impl<S: Store> Replica<S> {
         }
         self.follow_spans(&partition, &id, head.seq + 1, at.seq)?;
         Ok(Ok(()))
+    }
+
+    /// Whether every body that these entries lack was destroyed by the office: nobody else may leave one out,
+    /// since it would never be asked for again.
+    fn may_lack(&self, partition: &Partition, entries: &[StoredEntry]) -> Result<bool, ReplicaError> {
+        for entry in entries.iter().filter(|entry| entry.content == Content::Destroyed) {
+            let key = destroyed_key(&entry.application());
+            if self.store.get(partition, Table::Meta, &key)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn follow_destroyed(&mut self, partition: &Partition, destroyed: &Destroyed) -> Result<(), ReplicaError> {
+        for application in &destroyed.applications {
+            self.store.put(partition, Table::Meta, &destroyed_key(application), Some(&[]))?;
+        }
+        Ok(())
     }
 
     /// The head of a journal here.
@@ -171,11 +199,8 @@ impl<S: Store> Replica<S> {
             Body::Adopt(adopt) => self.follow_adopt(partition, &adopt, learned),
             Body::HeldAttachments(held) => self.follow_held(partition, &held),
             Body::OfficeFile(file) => self.follow_file(&file, learned),
-            Body::Edit(_)
-            | Body::Request(_)
-            | Body::Decision(_)
-            | Body::Destroyed(_)
-            | Body::OfficeKey(_) => Ok(()),
+            Body::Destroyed(destroyed) => self.follow_destroyed(partition, &destroyed),
+            Body::Edit(_) | Body::Request(_) | Body::Decision(_) | Body::OfficeKey(_) => Ok(()),
         }
     }
 
@@ -393,6 +418,10 @@ impl<S: Store> Replica<S> {
 const MAX_SPANS: usize = 10_000;
 /// Prefix of the rows that keep such spans: journal, first and last number.
 const SPAN: &[u8] = b"span/";
+
+fn destroyed_key(application: &EntryHash) -> Vec<u8> {
+    [b"destroyed/", application.as_bytes()].concat()
+}
 
 fn span_key(journal: &JournalId, first: u64, last: u64) -> Vec<u8> {
     [SPAN, journal.as_bytes(), &first.to_be_bytes(), &last.to_be_bytes()].concat()

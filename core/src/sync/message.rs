@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::identity::Signature;
 use crate::journal::receipt::{MAX_HELD, WireReceipt};
-use crate::journal::run::{Head, Run};
+use crate::journal::run::{Head, Run, bounded};
 use crate::journal::vector::MAX_JOURNALS;
 use crate::journal::{AuthorId, JournalId, Partition, encode};
 
@@ -222,8 +222,7 @@ impl Batch {
             return Err(ProtocolError::Malformed);
         }
         let plain = zstd::bulk::decompress(&self.zstd, size).map_err(|_| ProtocolError::Malformed)?;
-        let runs: Vec<Run> = minicbor::decode(&plain).map_err(|_| ProtocolError::Malformed)?;
-        if runs.len() <= MAX_RUNS { Ok(runs) } else { Err(ProtocolError::Malformed) }
+        bounded(&mut minicbor::Decoder::new(&plain), &mut (), MAX_RUNS).map_err(|_| ProtocolError::Malformed)
     }
 }
 

@@ -73,8 +73,14 @@ impl<S: Store> Office<S> {
         let (case, params) = self.correct(case, &act, now, dice)?;
         let service = case.service.clone();
         let kind = service.as_ref().and_then(|file| file.service.act(&act.act)).map(|act| act.kind());
-        let freezes = kind == Some(ActKind::Ajukan) || params.len() != act.params.len();
-        let freeze = if freezes { Some(self.freeze(&case, case.document.heads(), now)?) } else { None };
+        let corrects = params.len() != act.params.len();
+        // A correction is decided on together with what was frozen before; what officers wrote since is not in it.
+        let heads = match self.own_edit(&case).filter(|_| corrects) {
+            Some(change) => vec![change],
+            None => case.document.heads(),
+        };
+        let freezes = kind == Some(ActKind::Ajukan) || corrects;
+        let freeze = if freezes { Some(self.freeze(&case, heads, now)?) } else { None };
         let wish = Wish {
             act: act.act,
             actor: Actor { who: Who::Staff(staff.id), role: staff.role },
