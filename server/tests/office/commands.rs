@@ -67,7 +67,7 @@ async fn desks_work_on_the_folder_of_a_serving_office() {
     let office = Office::start().await;
     let (mut phone, mut link, id) = submitted(&office).await;
     let staff = ask(&office, &["staff", "add", "--role", "front-office", "--name", "Petugas Satu"]);
-    assert_eq!(staff["id"], 1);
+    assert_eq!(staff["id"], "1");
     let list = ask(&office, &["staff", "list"]);
     assert_eq!((&list[0]["name"], &list[0]["role"]), (&"Petugas Satu".into(), &"front-office".into()));
     let queue = ask(&office, &["queue", "front-office"]);

@@ -33,7 +33,7 @@ fn the_document_is_told_of_when_it_can_be_collected() {
 #[test]
 fn a_second_return_is_told_and_a_second_print_is_not() {
     let mut case = Case::new(fixture());
-    case.act("ajukan").act("kembalikan_fo");
+    case.act("ajukan").wish(bare("kembalikan_fo", Role::FrontOffice).with_reason(Some("lihat catatan")));
     case.edits += 1;
     case.act("ajukan").wish(bare("kembalikan_fo", Role::FrontOffice).with("sebab", "kurang"));
     case.edits += 1;
