@@ -25,24 +25,25 @@ use loket_server::office::{Delivered, Delivery, Office};
 
 use crate::sim::dice::Dice;
 
-const NOW: i64 = 1_795_400_000;
-const VILLAGE: &str = "33.12.08.2002";
+pub const NOW: i64 = 1_795_400_000;
+pub const VILLAGE: &str = "33.12.08.2002";
 const OTHER: &str = "33.12.08.2001";
 /// Altered frames that each side is given.
 const MUTATIONS: usize = 10_000;
 /// Altered frames that one session is given, on after its first error.
 const PER_SESSION: usize = 10;
 
-struct Pair {
-    office: Office<MemoryStore>,
-    receipts: Receipts,
-    phone: Replica<MemoryStore>,
-    key: SeededKey,
-    dice: Dice,
+/// An office and one phone, face to face.
+pub struct Pair {
+    pub office: Office<MemoryStore>,
+    pub receipts: Receipts,
+    pub phone: Replica<MemoryStore>,
+    pub key: SeededKey,
+    pub dice: Dice,
 }
 
 impl Pair {
-    fn new() -> Pair {
+    pub fn new() -> Pair {
         let mut dice = Dice::new(1);
         let office =
             Office::open(MemoryStore::default(), Arc::new(SeededKey::new(0)), &mut |b| dice.fill(b)).unwrap();
@@ -63,7 +64,7 @@ impl Pair {
     }
 
     /// The officer begins an application and edits it a few times.
-    fn work(&mut self, edits: u64) {
+    pub fn work(&mut self, edits: u64) {
         let file = self.phone.catalogue().current("ktp-el-hilang", today(NOW)).unwrap();
         let author = Author { signer: &self.key, epoch: [1; 8] };
         let opening =
@@ -82,22 +83,22 @@ impl Pair {
         self.phone.transaction(work).unwrap();
     }
 
-    fn run(&self) -> Run {
+    pub fn run(&self) -> Run {
         let author = Author { signer: &self.key, epoch: [1; 8] };
         let partition = VILLAGE.parse().unwrap();
         self.phone.run(&partition, &author.journal(partition).id(), 0, 1 << 20).unwrap().unwrap()
     }
 
-    fn calls(&self) -> (Session, Vec<u8>) {
+    pub fn calls(&self) -> (Session, Vec<u8>) {
         Session::call(self.key.author(), [1; 16])
     }
 
-    fn answers(&self) -> Session {
+    pub fn answers(&self) -> Session {
         Session::answer(self.office.public_key().author(), [2; 16])
     }
 
     /// One whole session; the frames of each way, with the stores as they were before it.
-    fn record(&mut self) -> [Vec<Vec<u8>>; 2] {
+    pub fn record(&mut self) -> [Vec<Vec<u8>>; 2] {
         let mut recorded = [Vec::new(), Vec::new()];
         let (mut caller, hello) = self.calls();
         let (mut answerer, signer) = (self.answers(), self.office.signer());
@@ -144,7 +145,7 @@ impl Pair {
         }
     }
 
-    fn ingest(&mut self, runs: Vec<Run>) -> Vec<(loket_core::journal::JournalId, LearnError)> {
+    pub fn ingest(&mut self, runs: Vec<Run>) -> Vec<(loket_core::journal::JournalId, LearnError)> {
         let group = [Delivery { author: self.key.author(), runs }];
         let dice = &mut self.dice;
         let (mut delivered, _) = self.office.ingest(&group, NOW, &mut |b| dice.fill(b)).unwrap();
@@ -157,6 +158,13 @@ impl Pair {
     fn hashes(&self) -> BTreeSet<EntryHash> {
         hashes(&self.office.replica).union(&hashes(&self.phone)).copied().collect()
     }
+}
+
+/// A partition's entries: the office's, and the others'.
+pub fn runs_of(replica: &Replica<MemoryStore>, partition: &Partition) -> (Vec<Run>, Vec<Run>) {
+    let all = replica.journals(partition).unwrap();
+    let runs = all.keys().map(|journal| replica.run(partition, journal, 0, 1 << 20).unwrap().unwrap());
+    runs.partition(|run| run.journal.author == replica.office_author())
 }
 
 fn hashes(replica: &Replica<MemoryStore>) -> BTreeSet<EntryHash> {

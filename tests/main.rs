@@ -8,3 +8,4 @@ mod orders;
 mod sim;
 mod stories;
 mod tidy;
+mod vectors;

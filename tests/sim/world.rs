@@ -309,7 +309,7 @@ impl World {
 
     /// A day of faults, then a minute without.
     pub fn live(&mut self) -> Result<(), String> {
-        let day = self.dice.range(1, 4) * 3_600_000;
+        let day = self.dice.range(2, 6) * 1_800_000;
         for phone in 0..self.phones.len() {
             let (first, work) = (self.dice.range(0, 60_000), self.dice.range(0, 600_000));
             self.after(first, Event::Connect(phone));

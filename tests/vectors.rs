@@ -1,0 +1,257 @@
+//! What the simulator has found, each told once and shortly, so that it stays found.
+
+use std::collections::BTreeSet;
+
+use loket_core::catalogue::Role;
+use loket_core::journal::body::{Op, Value};
+use loket_core::journal::{AttachmentHash, Partition};
+use loket_core::replica::Replica;
+use loket_core::replica::case::{Case, Standing};
+use loket_core::replica::write::{Asked, Author, text};
+use loket_core::store::Store;
+use loket_core::store::memory::MemoryStore;
+use loket_core::sync::message::Message;
+use loket_core::sync::session::{Output, Session};
+use loket_core::workflow::Event;
+use loket_server::office::desk::DeskAct;
+
+use crate::frames::{NOW, Pair, VILLAGE, runs_of};
+
+fn village() -> Partition {
+    VILLAGE.parse().unwrap()
+}
+
+fn sent(outputs: Vec<Output>) -> Vec<Vec<u8>> {
+    let frames = outputs.into_iter().filter_map(|output| match output {
+        Output::Send(frame) => Some(frame),
+        _ => None,
+    });
+    frames.collect()
+}
+
+fn batches(frames: &[Vec<u8>]) -> usize {
+    frames.iter().filter(|frame| matches!(Message::from_bytes(frame), Ok(Message::Batch(_)))).count()
+}
+
+impl Pair {
+    fn only(&self) -> Case {
+        let mut found = Vec::new();
+        let each = |partition, id, _| {
+            found.push((partition, id));
+            Ok(())
+        };
+        self.phone.for_each_application(each).unwrap();
+        self.phone.case(&found[0].0, &found[0].1).unwrap()
+    }
+
+    fn edit(&mut self, ops: Vec<Op>) {
+        let (case, dice) = (self.only(), &mut self.dice);
+        let author = Author { signer: &self.key, epoch: [1; 8] };
+        let edit = |replica: &mut Replica<MemoryStore>| {
+            replica.edit(&author, case, ops, NOW, &mut |b| dice.fill(b))?;
+            replica.seal(&author, village())
+        };
+        self.phone.transaction(edit).unwrap();
+    }
+
+    fn ask(&mut self, act: &str, freezes: bool) {
+        let (case, dice) = (self.only(), &mut self.dice);
+        let author = Author { signer: &self.key, epoch: [1; 8] };
+        let asked = Asked { act: act.into(), freezes, reason: None, params: vec![] };
+        let ask = |replica: &mut Replica<MemoryStore>| {
+            replica.request(&author, &case, asked, NOW, &mut |b| dice.fill(b))?;
+            replica.seal(&author, village())
+        };
+        self.phone.transaction(ask).unwrap();
+    }
+
+    fn office_case(&self) -> Case {
+        let id = self.only().id;
+        self.office.replica.case(&village(), &id).unwrap()
+    }
+
+    /// The office takes a frame; what it sends back.
+    fn up(&self, session: &mut Session, frame: &[u8]) -> Vec<Output> {
+        let library = self.office.library(&self.receipts, NOW);
+        session.receive(frame, &library, &*self.office.signer()).unwrap()
+    }
+
+    /// Both sides up to where the caller has sent its proof.
+    fn proven(&self) -> (Session, Session, Vec<u8>) {
+        let ((mut caller, hello), mut answerer) = (self.calls(), self.answers());
+        let welcome = sent(self.up(&mut answerer, &hello)).remove(0);
+        let proof = sent(caller.receive(&welcome, &self.phone, &self.key).unwrap()).remove(0);
+        (caller, answerer, proof)
+    }
+}
+
+#[test]
+fn work_before_the_first_sync_stands_then_and_afterwards() {
+    let mut pair = Pair::new();
+    pair.work(2);
+    pair.edit(vec![text("pekerjaan", "petani")]);
+    assert!(pair.only().edits.iter().all(|edit| edit.standing == Standing::Applied));
+    pair.record();
+    assert_eq!(pair.only().document.heads(), pair.office_case().document.heads());
+    assert_eq!(pair.office_case().document.registers()["pekerjaan"], "petani");
+}
+
+#[test]
+fn a_role_that_does_not_edit_is_told_by_its_certificate() {
+    let mut pair = Pair::new();
+    pair.work(1);
+    let (public, dice) = (loket_core::identity::Signer::public_key(&pair.key), &mut pair.dice);
+    let certify = |office: &mut loket_server::office::Office<MemoryStore>| {
+        office.certify(public, Role::LoketPengambilan, &[village()], "Petugas", NOW, &mut |b| dice.fill(b))
+    };
+    pair.office.write(certify).unwrap();
+    pair.record();
+    let judged = pair.phone.case_from_entries(&village(), &pair.only().id).unwrap();
+    assert!(judged.edits.iter().all(|edit| matches!(edit.standing, Standing::Held(_))));
+    assert_eq!(pair.only().document.heads(), pair.office_case().document.heads());
+}
+
+#[test]
+fn what_is_written_while_the_office_says_same_is_sent() {
+    let mut pair = Pair::new();
+    pair.work(2);
+    pair.record();
+    let (mut caller, mut answerer, proof) = pair.proven();
+    let same = sent(pair.up(&mut answerer, &proof)).remove(0);
+    assert_eq!(Message::from_bytes(&same), Ok(Message::Same));
+    pair.edit(vec![text("pekerjaan", "guru")]);
+    let frames = sent(caller.receive(&same, &pair.phone, &pair.key).unwrap());
+    assert_eq!(batches(&frames), 1);
+}
+
+#[test]
+fn nothing_is_sent_before_both_know_what_the_other_has() {
+    let mut pair = Pair::new();
+    pair.work(2);
+    pair.record();
+    pair.edit(vec![text("pekerjaan", "guru")]);
+    let (mut caller, mut answerer, proof) = pair.proven();
+    let differ = sent(pair.up(&mut answerer, &proof)).remove(0);
+    // News at the office, before the phone has said what it has.
+    let news = BTreeSet::from([village(), Partition::Office]);
+    let library = pair.office.library(&pair.receipts, NOW);
+    assert!(answerer.poll(&library, Some(&news)).unwrap().is_empty());
+    let have = sent(caller.receive(&differ, &pair.phone, &pair.key).unwrap()).remove(0);
+    let answer = sent(pair.up(&mut answerer, &have));
+    assert_eq!(batches(&answer), 0, "the phone lacks nothing");
+    let frames: Vec<_> = answer
+        .iter()
+        .flat_map(|frame| sent(caller.receive(frame, &pair.phone, &pair.key).unwrap()))
+        .collect();
+    assert_eq!(batches(&frames), 1);
+}
+
+#[test]
+fn the_caller_is_answered_where_nothing_it_has_is_exchanged() {
+    let mut pair = Pair::new();
+    pair.work(1);
+    pair.record();
+    let stray = |replica: &mut Replica<MemoryStore>| {
+        let other: Partition = "33.12.08.2009".parse().unwrap();
+        Ok(replica.store.put(&other, loket_core::store::Table::Meta, b"x", Some(b"y"))?)
+    };
+    pair.phone.transaction(stray).unwrap();
+    let (mut caller, mut answerer, proof) = pair.proven();
+    let differ = sent(pair.up(&mut answerer, &proof)).remove(0);
+    let have = sent(caller.receive(&differ, &pair.phone, &pair.key).unwrap()).remove(0);
+    for frame in sent(pair.up(&mut answerer, &have)) {
+        caller.receive(&frame, &pair.phone, &pair.key).unwrap();
+    }
+    assert!(caller.is_settled());
+}
+
+#[test]
+fn a_revoked_device_hears_nothing_more_in_an_open_session() {
+    let mut pair = Pair::new();
+    pair.work(1);
+    pair.record();
+    let (_, mut answerer, proof) = pair.proven();
+    pair.up(&mut answerer, &proof);
+    assert!(answerer.is_open());
+    let (author, dice) = (loket_core::identity::Signer::author(&pair.key), &mut pair.dice);
+    let revoke = |office: &mut loket_server::office::Office<MemoryStore>| {
+        office.revoke(&author, "dicabut", &mut |b| dice.fill(b))
+    };
+    let (_, news) = pair.office.write(revoke).unwrap();
+    assert!(news.contains(&village()));
+    let library = pair.office.library(&pair.receipts, NOW);
+    assert!(answerer.poll(&library, Some(&news)).unwrap().is_empty());
+}
+
+#[test]
+fn submissions_that_wait_for_nothing_are_answered() {
+    let mut pair = Pair::new();
+    pair.work(1);
+    pair.record();
+    // Names no edit at all.
+    pair.ask("ajukan", false);
+    pair.record();
+    assert!(matches!(pair.office_case().record[0].kind, Event::Refused(_)));
+    // Names an edit that does not count, since its device was revoked before it came.
+    pair.edit(vec![text("pekerjaan", "guru")]);
+    pair.ask("ajukan", true);
+    let runs = vec![pair.run()];
+    let (author, dice) = (loket_core::identity::Signer::author(&pair.key), &mut pair.dice);
+    let revoke = |office: &mut loket_server::office::Office<MemoryStore>| {
+        office.revoke(&author, "dicabut", &mut |b| dice.fill(b))
+    };
+    pair.office.write(revoke).unwrap();
+    assert!(pair.ingest(runs).is_empty());
+    let record = pair.office_case().record;
+    assert_eq!(record.len(), 2);
+    assert!(matches!(record[1].kind, Event::Refused(_)));
+}
+
+#[test]
+fn word_of_a_scan_counts_whenever_its_edit_comes() {
+    let mut pair = Pair::new();
+    pair.work(1);
+    let hash = AttachmentHash([4; 32]);
+    let register = "lampiran/surat_kehilangan/1".to_owned();
+    pair.edit(vec![Op { register, value: Value::Attachment(hash, 1000) }]);
+    pair.record();
+    let dice = &mut pair.dice;
+    let arrived = |office: &mut loket_server::office::Office<MemoryStore>| {
+        office.attachments_arrived(&[(village(), hash)], NOW, &mut |b| dice.fill(b))
+    };
+    pair.office.write(arrived).unwrap();
+    let (office, other) = runs_of(&pair.office.replica, &village());
+    for runs in [[office.clone(), other.clone()].concat(), [office, vec![]].concat()] {
+        let mut fresh = Replica::open(MemoryStore::default(), pair.office.public_key()).unwrap();
+        fresh.transaction(|replica| replica.learn(&runs)).unwrap();
+        fresh.transaction(|replica| replica.learn(&other)).unwrap();
+        let row = fresh.attachment(&village(), &hash).unwrap().unwrap();
+        assert!(row.at_office && row.bytes == 1000);
+    }
+}
+
+#[test]
+fn corrections_follow_each_other_though_none_was_frozen() {
+    let mut pair = Pair::new();
+    pair.work(1);
+    pair.record();
+    let (id, dice) = (pair.only().id, &mut pair.dice);
+    let correct = |office: &mut loket_server::office::Office<MemoryStore>| {
+        let staff = office.add_staff(Role::OperatorKecamatan, "Petugas", &[])?;
+        for value in ["guru", "petani", "pedagang"] {
+            let act = DeskAct {
+                act: "tarik".into(),
+                staff,
+                reason: Some("x".into()),
+                params: vec![("isian.pekerjaan".into(), value.into())],
+            };
+            // Whether the act itself may be done is not the point: its correction must never be in its own way.
+            if let Err(error) = office.act(&village(), &id, act, NOW, &mut |b| dice.fill(b)) {
+                assert!(!error.to_string().contains("dokumen"), "{error}");
+            }
+        }
+        Ok(())
+    };
+    pair.office.write(correct).unwrap();
+    assert!(pair.office_case().edits.iter().all(|edit| edit.standing == Standing::Applied));
+}
