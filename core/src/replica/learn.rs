@@ -214,8 +214,8 @@ impl<S: Store> Replica<S> {
         // Nothing of others is taken in without a certificate: it is work done here before the first sync.
         let before = self.certificate(partition, &author)?;
         let edits = may_edit(certificate.role);
-        let again =
-            before.is_none_or(|before| before.revoked.is_some() || may_edit(before.certificate.role) != edits);
+        let again = before
+            .is_none_or(|before| before.revoked.is_some() || may_edit(before.certificate.role) != edits);
         let row = CertificateRow { certificate, revoked: None };
         self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
         let scope = scope_key(&author, partition);

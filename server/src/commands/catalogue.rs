@@ -19,7 +19,7 @@ pub(super) enum Command {
     },
     #[command(about = "Apa yang diminta sebuah layanan, dan langkah-langkahnya")]
     Show {
-        #[arg(help = "Layanan, misalnya ktp-el-hilang")]
+        #[arg(help = "Kode layanan, seperti nama berkasnya di katalog")]
         service: String,
     },
     #[command(about = "Umumkan versi baru sebuah layanan ke semua perangkat")]
