@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod conflict;
+mod demo;
 mod frozen;
 mod kill;
 mod live;
