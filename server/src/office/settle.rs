@@ -11,7 +11,7 @@ use loket_core::number::Number;
 use loket_core::refusal::Refusal;
 use loket_core::replica::ReplicaError;
 use loket_core::replica::case::{Case, CaseRequest};
-use loket_core::replica::view::conflict_names;
+use loket_core::replica::view::{DUPLICATE, conflict_names};
 use loket_core::replica::write::{Dice, attachments};
 use loket_core::store::{Store, Table};
 use loket_core::time::today;
@@ -221,10 +221,12 @@ impl<S: Store> Office<S> {
         let registers = document.registers();
         let conflicts: BTreeSet<String> = document.conflicts().into_iter().map(|c| c.register).collect();
         let all = self.replica.missing_of(case, &registers, &conflicts, now)?;
-        // Conflicts are counted apart; scans on their way keep nothing from being submitted.
+        // Conflicts are counted apart; scans on their way keep nothing from being submitted. Nor does an
+        // application of the same person elsewhere, which a phone may not know of: desks see it and decide.
         let missing = all
             .iter()
             .filter(|missing| !matches!(missing.what, What::Conflict | What::Attachment))
+            .filter(|missing| missing.id != DUPLICATE)
             .map(|missing| (missing.what.as_str().to_owned(), missing.id.clone()))
             .collect();
         let open = all.iter().filter(|missing| missing.what == What::Conflict).count();
