@@ -7,6 +7,7 @@ mod frozen;
 mod kill;
 mod live;
 mod proxy;
+mod restored;
 mod script;
 mod secret;
 mod services;

@@ -1,7 +1,7 @@
 //! Documents: an application's registers as they merge. The only file that names Automerge.
 //!
 //! A document is a flat map of registers that hold text. It is never parsed from foreign bytes: edits travel as
-//! field operations, and every replica replays them under the same actor at the same parents, arriving at the
+//! field operations, and every replica replays each under its own actor at the same parents, arriving at the
 //! same change hash. What is loaded here was saved by this replica.
 
 use std::collections::BTreeMap;
@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, Automerge, ObjId, ROOT, ReadDoc, ScalarValue, Value as Held};
 
+use crate::journal::ChangeHash;
 use crate::journal::body::{Op, Value};
-use crate::journal::{ChangeHash, JournalId};
 
 /// An edit could not be replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -65,12 +65,13 @@ impl Document {
         heads
     }
 
-    /// Replays operations at `parents` under the actor of `journal`, takes the change over and returns its hash.
+    /// Replays operations at `parents` under an edit's own actor ([`crate::journal::actor`]), takes the change over
+    /// and returns its hash.
     /// With `expected`, the document stays as it was unless the hash comes out equal.
     pub fn replay(
         &mut self,
         parents: &[ChangeHash],
-        journal: &JournalId,
+        actor: &[u8; 16],
         time: i64,
         ops: &[Op],
         expected: Option<ChangeHash>,
@@ -85,7 +86,7 @@ impl Document {
         } else {
             self.0.fork_at(&native).map_err(|_| ReplayError::Parents)?
         };
-        fork.set_actor(actor(journal));
+        fork.set_actor(ActorId::from(&actor[..]));
         let hash = commit(&mut fork, time, ops)?;
         if expected.is_some_and(|expected| expected != hash) {
             return Err(ReplayError::Hash);
@@ -145,10 +146,6 @@ impl Document {
     }
 }
 
-fn actor(journal: &JournalId) -> ActorId {
-    ActorId::from(&journal.0[..])
-}
-
 fn commit(fork: &mut Automerge, time: i64, ops: &[Op]) -> Result<ChangeHash, ReplayError> {
     let mut transaction = fork.transaction();
     for op in ops {
@@ -181,18 +178,21 @@ mod tests {
         Op { register: register.into(), value: Value::Text(value.into()) }
     }
 
-    const A: JournalId = JournalId([1; 32]);
-    const B: JournalId = JournalId([2; 32]);
+    /// Actors: each edit has its own.
+    const A: [u8; 16] = [1; 16];
+    const A2: [u8; 16] = [3; 16];
+    const B: [u8; 16] = [2; 16];
+    const B2: [u8; 16] = [4; 16];
 
     #[test]
     fn edits_of_different_fields_both_survive_and_orders_agree() {
         let mut first = Document::default();
         let root = first.replay(&[], &A, 1, &[op("nama", "Sri"), op("rt", "1")], None).unwrap();
         let mut second = first.clone();
-        let a = first.replay(&[root], &A, 2, &[op("rt", "2")], None).unwrap();
+        let a = first.replay(&[root], &A2, 2, &[op("rt", "2")], None).unwrap();
         let b = second.replay(&[root], &B, 3, &[op("rw", "5")], None).unwrap();
         first.replay(&[root], &B, 3, &[op("rw", "5")], Some(b)).unwrap();
-        second.replay(&[root], &A, 2, &[op("rt", "2")], Some(a)).unwrap();
+        second.replay(&[root], &A2, 2, &[op("rt", "2")], Some(a)).unwrap();
         assert_eq!(first.heads(), second.heads());
         assert_eq!(first.registers(), second.registers());
         assert_eq!(first.registers()["rw"], "5");
@@ -203,12 +203,12 @@ mod tests {
     fn edits_of_the_same_field_conflict_until_chosen() {
         let mut document = Document::default();
         let root = document.replay(&[], &A, 1, &[op("alamat", "x")], None).unwrap();
-        let a = document.replay(&[root], &A, 2, &[op("alamat", "Jalan A")], None).unwrap();
+        let a = document.replay(&[root], &A2, 2, &[op("alamat", "Jalan A")], None).unwrap();
         let b = document.replay(&[root], &B, 2, &[op("alamat", "Jalan B")], None).unwrap();
         let conflicts = document.conflicts();
         assert_eq!(conflicts.len(), 1);
         assert_eq!(conflicts[0].values, [("Jalan A".into(), a), ("Jalan B".into(), b)]);
-        document.replay(&[a, b], &B, 3, &[op("alamat", "Jalan B")], None).unwrap();
+        document.replay(&[a, b], &B2, 3, &[op("alamat", "Jalan B")], None).unwrap();
         assert!(document.conflicts().is_empty());
         let copy = Document::load(&document.save()).unwrap();
         assert_eq!(copy.heads(), document.heads());

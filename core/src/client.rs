@@ -27,6 +27,7 @@ mod engine;
 mod enrol;
 mod fields;
 mod key;
+mod mark;
 mod pen;
 mod profile;
 mod socket;
@@ -148,7 +149,8 @@ impl Phone {
                 "kunci perangkat bukan kunci yang didaftarkan: pulihkan device.key, atau daftarkan folder baru",
             ));
         }
-        let replica = Replica::open(store, profile.office)?;
+        let mut replica = Replica::open(store, profile.office)?;
+        mark::check(&mut replica, &dir.join(STORE))?;
         let files = AttachmentStore::open(dir.join(ATTACHMENTS))?;
         Ok(Self { replica, signer, files, profile, dir: dir.to_owned() })
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBehavior, params};
 
-use super::bounds::{MAX_NUMBER, check_entry, check_row, key_range};
+use super::bounds::{MAX_NUMBER, TAKEN, check_entry, check_row, key_range};
 use super::{Query, Row, Store, StoreError, Table};
-use crate::journal::{Content, EntryHash, Header, Partition, StoredEntry};
+use crate::journal::{Content, EntryHash, Header, JournalId, Partition, StoredEntry};
 
 /// How long to wait for another process that holds the store.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,19 +27,23 @@ const STATEMENTS: usize = 32;
 /// What makes the tables, in order: the file's `user_version` counts those that were run.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
 
-const FIND: &str = "SELECT position, hash FROM entries WHERE partition = ?1 AND journal = ?2 AND seq = ?3";
+const WHAT: &str = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+    FROM pragma_application_id, pragma_user_version";
+const FIND: &str = "SELECT position, line, body FROM entries WHERE partition = ?1 AND hash = ?2";
+const TAKES: &str = "SELECT 1 FROM entries WHERE partition = ?1 AND line = ?2 AND seq = ?3";
+const MOVE: &str = "UPDATE entries SET line = ?3 WHERE partition = ?1 AND position = ?2";
 const DESTROY: &str = "UPDATE entries SET body = NULL WHERE partition = ?1 AND position = ?2";
 const NEXT: &str = "INSERT INTO positions (partition, last) VALUES (?1, 1)
     ON CONFLICT (partition) DO UPDATE SET last = last + 1 RETURNING last";
 const APPEND: &str = "INSERT INTO entries
-    (partition, position, journal, seq, application, hash, header, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-const BY_JOURNAL: &str = "SELECT position, hash, header, body FROM entries
-    WHERE partition = ?1 AND journal = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
-const BY_POSITION: &str = "SELECT position, hash, header, body FROM entries
+    (partition, position, line, seq, application, hash, header, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const BY_JOURNAL: &str = "SELECT position, line, hash, header, body FROM entries
+    WHERE partition = ?1 AND line = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
+const BY_POSITION: &str = "SELECT position, line, hash, header, body FROM entries
     WHERE partition = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
-const BY_APPLICATION: &str = "SELECT position, hash, header, body FROM entries
+const BY_APPLICATION: &str = "SELECT position, line, hash, header, body FROM entries
     WHERE partition = ?1 AND application = ?2 ORDER BY position LIMIT ?3";
-const BY_HASH: &str = "SELECT position, hash, header, body FROM entries
+const BY_HASH: &str = "SELECT position, line, hash, header, body FROM entries
     WHERE partition = ?1 AND hash = ?2 ORDER BY position LIMIT ?3";
 const PUT: &str = "INSERT INTO rows (partition, tbl, key, value) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (partition, tbl, key) DO UPDATE SET value = excluded.value";
@@ -145,15 +149,13 @@ impl SqliteStore {
 
     /// How many migrations were run on the file; refuses one that is not ours.
     fn version(&self) -> Result<usize, StoreError> {
-        let (id, version) = (self.pragma("application_id")?, self.pragma("user_version")?);
-        if id == 0 && version == 0 {
-            let objects: i64 = self
-                .db
-                .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-                .map_err(store_error)?;
-            if objects == 0 {
-                return Ok(0);
-            }
+        // In one statement, and so of one moment: another process may be setting the file up.
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        };
+        let (id, version, objects) = self.db.query_row(WHAT, [], read).map_err(store_error)?;
+        if (id, version, objects) == (0, 0, 0) {
+            return Ok(0);
         }
         if id != APPLICATION_ID {
             return Err(StoreError::Broken("berkas ini bukan penyimpanan Loket: pilih berkas lain".into()));
@@ -222,42 +224,46 @@ impl SqliteStore {
         check_entry(entry)?;
         let part = partition.to_bytes();
         let header = &entry.header;
+        let (line, seq) = (entry.line.0, number(header.seq));
         let found = self
             .db
             .prepare_cached(FIND)
-            .and_then(|mut find| {
-                find.query_row(params![part, header.journal.0, number(header.seq)], |row| {
-                    Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?))
-                })
-                .optional()
-            })
+            .and_then(|mut find| find.query_row(params![part, entry.hash.0], known).optional())
             .map_err(store_error)?;
+        if let Some((position, old, body)) = found {
+            let new = match &entry.content {
+                Content::Present(bytes) => Some(bytes),
+                Content::Destroyed => None,
+            };
+            match () {
+                () if new.is_none() && old == line => self.run(DESTROY, params![part, position])?,
+                () if new == body.as_ref() && old != line && !self.is_taken(&part, &line, seq)? => {
+                    self.run(MOVE, params![part, position, line])?
+                }
+                () => return Err(StoreError::Misuse(TAKEN)),
+            };
+            return Ok(position.unsigned_abs());
+        }
+        if self.is_taken(&part, &line, seq)? {
+            return Err(StoreError::Misuse(TAKEN));
+        }
         let body = match &entry.content {
             Content::Present(bytes) => Some(bytes),
             Content::Destroyed => None,
         };
-        match found {
-            Some((position, hash)) if hash == entry.hash.0 && body.is_none() => {
-                self.run(DESTROY, params![part, position])?;
-                Ok(position.unsigned_abs())
-            }
-            Some(_) => {
-                Err(StoreError::Misuse("an entry of that journal and sequence number is there already"))
-            }
-            None => {
-                let next = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
-                let position = self
-                    .db
-                    .prepare_cached(NEXT)
-                    .and_then(|mut s| s.query_row([&part], next))
-                    .map_err(store_error)?;
-                let (journal, seq) = (header.journal.0, number(header.seq));
-                let (application, hash) = (entry.application().0, entry.hash.0);
-                let bytes = header.to_bytes();
-                self.run(APPEND, params![part, position, journal, seq, application, hash, bytes, body])?;
-                Ok(position.unsigned_abs())
-            }
-        }
+        let next = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        let position =
+            self.db.prepare_cached(NEXT).and_then(|mut s| s.query_row([&part], next)).map_err(store_error)?;
+        let (application, hash) = (entry.application().0, entry.hash.0);
+        let bytes = header.to_bytes();
+        self.run(APPEND, params![part, position, line, seq, application, hash, bytes, body])?;
+        Ok(position.unsigned_abs())
+    }
+
+    /// Whether some entry has this place on a line.
+    fn is_taken(&self, partition: &[u8], line: &[u8; 32], seq: i64) -> Result<bool, StoreError> {
+        let mut takes = self.db.prepare_cached(TAKES).map_err(store_error)?;
+        takes.exists(params![partition, line, seq]).map_err(store_error)
     }
 
     fn select(&self, sql: &str, values: impl Params) -> Result<Vec<(u64, StoredEntry)>, StoreError> {
@@ -378,15 +384,21 @@ impl Store for SqliteStore {
     }
 }
 
-/// Reads an entry from position, hash, header and body.
+/// Reads position, line and body of an entry that is here.
+fn known(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, [u8; 32], Option<Vec<u8>>)> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+/// Reads an entry from position, line, hash, header and body.
 fn stored(row: &rusqlite::Row<'_>) -> Result<(u64, StoredEntry), StoreError> {
     let position: i64 = row.get(0).map_err(store_error)?;
-    let hash = EntryHash(row.get(1).map_err(store_error)?);
-    let header = row.get_ref(2).map_err(store_error)?.as_blob().map_err(|_| damaged())?;
+    let line = JournalId(row.get(1).map_err(store_error)?);
+    let hash = EntryHash(row.get(2).map_err(store_error)?);
+    let header = row.get_ref(3).map_err(store_error)?.as_blob().map_err(|_| damaged())?;
     let header: Header = minicbor::decode(header).map_err(|_| damaged())?;
-    let body: Option<Vec<u8>> = row.get(3).map_err(store_error)?;
+    let body: Option<Vec<u8>> = row.get(4).map_err(store_error)?;
     let content = body.map_or(Content::Destroyed, Content::Present);
-    Ok((position.unsigned_abs(), StoredEntry { header, hash, content }))
+    Ok((position.unsigned_abs(), StoredEntry { line, header, hash, content }))
 }
 
 /// A position or sequence number as SQLite counts; those beyond are above all that is stored.
