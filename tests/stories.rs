@@ -2,7 +2,10 @@
 
 mod bad_input;
 mod conflict;
+mod day;
 mod demo;
+mod disk;
+mod faults;
 mod frozen;
 mod kill;
 mod live;

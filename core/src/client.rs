@@ -90,6 +90,17 @@ impl ClientError {
     }
 }
 
+impl ClientError {
+    /// Whether the medium failed or has no room: what was asked for last is not saved, what was saved before is.
+    pub fn is_of_the_medium(&self) -> bool {
+        matches!(
+            self,
+            Self::Replica(ReplicaError::Store(StoreError::Broken(_) | StoreError::Full))
+                | Self::Attachment(AttachmentError::Broken(_) | AttachmentError::Full)
+        )
+    }
+}
+
 impl From<StoreError> for ClientError {
     fn from(error: StoreError) -> Self {
         Self::Replica(error.into())
@@ -153,6 +164,15 @@ impl Phone {
         mark::check(&mut replica, &dir.join(STORE))?;
         let files = AttachmentStore::open(dir.join(ATTACHMENTS))?;
         Ok(Self { replica, signer, files, profile, dir: dir.to_owned() })
+    }
+
+    /// After the medium failed: opens the store anew, checks it, and only then lets it be used.
+    ///
+    /// # Errors
+    /// Where it fails again, or does not hold together.
+    pub fn mend(&mut self) -> Result<(), ClientError> {
+        self.replica.store.reopen()?;
+        Ok(self.replica.check_heads()?)
     }
 
     /// Who and where it is enrolled.

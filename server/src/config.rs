@@ -76,6 +76,10 @@ pub mod limits {
     pub const LOOK_EVERY: Duration = Duration::from_millis(150);
     /// Between deliveries of jobs while there is no idle moment.
     pub const JOBS_EVERY: Duration = Duration::from_secs(2);
+    /// Tries to open the store anew after the medium failed; then the office ends, unless it only lacks room.
+    pub const REOPEN_ATTEMPTS: u32 = 3;
+    /// After each that failed.
+    pub const REOPEN_PAUSE: Duration = Duration::from_millis(500);
     /// For sessions and connections to end at a shutdown.
     pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
     /// For the writer to finish its queue at a shutdown.

@@ -3,8 +3,13 @@
 //! The write-ahead log is synced before [`Store::finish`] returns. Moving it into the file (a checkpoint) is left
 //! to the caller's idle moments, see [`SqliteStore::checkpoint`]; only a log that has grown beyond
 //! [`MAX_LOG_PAGES`] is moved by the commit that finds it so. Freed space is overwritten with zeros.
+//!
+//! What a reader sees is durable. SQLite tells readers of a commit after the log was synced, so one whose sync failed
+//! stays out of sight as long as anybody has the file open; but who opens it first after a crash finds it in the log
+//! again, in the system's memory and perhaps nowhere else. Therefore the first to open writes the log anew and syncs
+//! it before anything is read, and [`SqliteStore::reopen`] does so after a failure (`mend`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBehavior, params};
@@ -12,6 +17,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBeha
 use super::bounds::{MAX_NUMBER, TAKEN, check_entry, check_row, key_range};
 use super::{Query, Row, Store, StoreError, Table};
 use crate::journal::{Content, EntryHash, Header, JournalId, Partition, StoredEntry};
+
+mod mend;
 
 /// How long to wait for another process that holds the store.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,19 +83,34 @@ pub struct SqliteStore {
     open: bool,
     /// A write of the open transaction failed: it cannot be kept any more.
     failed: bool,
+    path: PathBuf,
+    durability: Durability,
+    /// Tells others that the store is in use; none where it is only read.
+    presence: Option<mend::Presence>,
+    /// Whether the names of the files in the store's folder are durable.
+    named: bool,
 }
 
 impl SqliteStore {
     /// Opens the store in the file at `path`, which is made where there is none.
     ///
     /// # Errors
-    /// [`StoreError::Broken`] for a file that is not a store, or one of a later version of this program.
+    /// [`StoreError::Broken`] for a file that is not a store, or one of a later version of this program, or where
+    /// what a crash left in the log cannot be made durable.
     pub fn open(path: impl AsRef<Path>, durability: Durability) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let mut store = Self::connect(path.as_ref(), flags)?;
+        let mut store = Self::connect(path.as_ref(), flags, durability)?;
         // Looked at before anything is written: a file that is not ours is left as it was.
         store.version()?;
-        store.settle(durability)?;
+        let (presence, first) = mend::Presence::enter(path.as_ref())?;
+        store.presence = Some(presence);
+        store.settle()?;
+        if first {
+            store.renew_log()?;
+        }
+        if let Some(presence) = &store.presence {
+            presence.share()?;
+        }
         store.migrate()?;
         Ok(store)
     }
@@ -98,7 +120,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`]; and where there is no such file.
     pub fn read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let store = Self::connect(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let store = Self::connect(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_ONLY, Durability::Power)?;
         if store.version()? != MIGRATIONS.len() {
             return Err(StoreError::Broken(
                 "berkas belum disiapkan: buka dahulu dengan program utama".into(),
@@ -133,14 +155,15 @@ impl SqliteStore {
         self.db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|busy| busy != 0).map_err(store_error)
     }
 
-    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
+    fn connect(path: &Path, flags: OpenFlags, durability: Durability) -> Result<Self, StoreError> {
         // The connection is used by one thread at a time (`&mut`), so its own lock is not needed.
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(store_error)?;
         db.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
         db.pragma_update(None, "trusted_schema", false).map_err(store_error)?;
-        Ok(Self { db, open: false, failed: false })
+        let path = path.to_owned();
+        Ok(Self { db, open: false, failed: false, path, durability, presence: None, named: false })
     }
 
     fn pragma(&self, name: &str) -> Result<i64, StoreError> {
@@ -166,7 +189,8 @@ impl SqliteStore {
         }
     }
 
-    fn settle(&self, durability: Durability) -> Result<(), StoreError> {
+    fn settle(&self) -> Result<(), StoreError> {
+        let durability = self.durability;
         let set = |name: &str, value: &dyn rusqlite::ToSql| {
             // Some pragmas answer with a row and some do not.
             self.db.pragma_update_and_check(None, name, value, |_| Ok(())).optional().map_err(store_error)
@@ -303,7 +327,7 @@ impl Store for SqliteStore {
         }
         let kept = match keep {
             true if self.failed => Err(StoreError::Misuse("a transaction was kept after a write failed")),
-            true => self.run("COMMIT", []).map(|_| ()),
+            true => self.make_names_durable().and_then(|()| self.run("COMMIT", []).map(|_| ())),
             false => Ok(()),
         };
         // SQLite may have rolled back by itself; there is nothing to end then.
@@ -432,6 +456,10 @@ fn store_error(error: rusqlite::Error) -> StoreError {
         Code::CannotOpen => {
             StoreError::Broken("berkas tidak dapat dibuka: periksa folder dan hak aksesnya".into())
         }
+        Code::SystemIoFailure => StoreError::Broken(format!(
+            "cakram gagal (SQLite {}): periksa cakram, lalu ulangi",
+            failure.extended_code
+        )),
         _ => StoreError::Broken(format!("SQLite {}: {failure}", failure.extended_code)),
     }
 }
