@@ -136,7 +136,7 @@ impl Pair {
                         Output::Receipt(receipt) => {
                             self.phone.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
                         }
-                        Output::Taken { .. } => {}
+                        Output::Taken { .. } | Output::PeerDone => {}
                     }
                 }
             } else {

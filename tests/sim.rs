@@ -63,6 +63,7 @@ fn happened(counts: &Counts) {
         "grants",
         "uploads cut",
         "phones restored",
+        "offices restored",
         "branches of forked journals",
         "chose",
         "decided: ajukan",

@@ -7,6 +7,7 @@ mod demo;
 mod disk;
 mod faults;
 mod frozen;
+mod healed;
 mod kill;
 mod live;
 mod proxy;

@@ -203,6 +203,17 @@ pub fn actor(journal: &JournalId, nonce: &[u8]) -> [u8; 16] {
     actor
 }
 
+/// What the epochs of the office's journals begin with: the number of its office epoch. A later one's sort behind.
+pub fn office_beginning(office_epoch: u64) -> [u8; 4] {
+    u32::try_from(office_epoch).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// Reads [`office_beginning`] of an epoch of the office's journals.
+pub fn office_epoch(epoch: &[u8; 8]) -> u32 {
+    let [a, b, c, d, ..] = *epoch;
+    u32::from_be_bytes([a, b, c, d])
+}
+
 /// Hash of a body's bytes, as headers name it.
 pub fn body_hash(body: &[u8]) -> [u8; 32] {
     *blake3::hash(body).as_bytes()

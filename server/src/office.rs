@@ -9,7 +9,7 @@ use std::sync::Arc;
 use loket_core::identity::{PublicKey, Signer};
 use loket_core::journal::body::Body;
 use loket_core::journal::run::Run;
-use loket_core::journal::{AuthorId, ChangeHash, EntryHash, JournalId, Partition};
+use loket_core::journal::{AuthorId, ChangeHash, EntryHash, JournalId, Partition, office_beginning};
 use loket_core::replica::case::{Case, Standing};
 use loket_core::replica::learn::{LearnError, Learned};
 use loket_core::replica::write::{Author, Dice, EPOCH, random};
@@ -22,6 +22,7 @@ pub mod files;
 pub mod jobs;
 pub mod library;
 pub mod people;
+pub mod restore;
 pub mod settle;
 pub mod verify;
 
@@ -30,12 +31,8 @@ mod tests;
 
 /// The office's epoch when it is founded; a new one begins with a restored backup.
 const FIRST_EPOCH: u64 = 1;
-
-/// What the epochs of the office's journals begin with: a later office epoch's sort behind, so that its decisions
-/// come after those that an earlier one made, whenever they come back.
-fn beginning(office_epoch: u64) -> [u8; 4] {
-    u32::try_from(office_epoch).unwrap_or(u32::MAX).to_be_bytes()
-}
+/// The row that keeps it.
+const OFFICE_EPOCH: &str = "office_epoch";
 
 /// The office over a store.
 pub struct Office<S> {
@@ -69,21 +66,23 @@ impl<S: Store> Office<S> {
     pub fn open(store: S, signer: Arc<dyn Signer>, dice: &mut Dice<'_>) -> Result<Self, ReplicaError> {
         let mut replica = Replica::open(store, signer.public_key())?;
         let (epoch, office_epoch) = replica.transaction(|replica| {
-            let row = replica.meta("office_epoch")?;
-            let office_epoch = match row.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))) {
-                Some(epoch) => epoch,
-                None => {
-                    replica.set_meta("office_epoch", Some(&FIRST_EPOCH.to_be_bytes()))?;
-                    FIRST_EPOCH
-                }
-            };
+            if replica.meta(OFFICE_EPOCH)?.is_none() {
+                replica.set_meta(OFFICE_EPOCH, Some(&FIRST_EPOCH.to_be_bytes()))?;
+            }
+            let office_epoch = Self::epoch_of(replica)?;
             let epoch = match replica.meta(EPOCH)?.and_then(|bytes| bytes.try_into().ok()) {
                 Some(epoch) => epoch,
-                None => replica.begin_epoch(&beginning(office_epoch), dice)?,
+                None => replica.begin_epoch(&office_beginning(office_epoch), dice)?,
             };
             Ok((epoch, office_epoch))
         })?;
         Ok(Self { replica, signer, epoch, office_epoch, touched: BTreeSet::new() })
+    }
+
+    /// The office epoch as a replica of its store says it.
+    pub fn epoch_of(replica: &Replica<S>) -> Result<u64, ReplicaError> {
+        let row = replica.meta(OFFICE_EPOCH)?;
+        Ok(row.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))).unwrap_or(FIRST_EPOCH))
     }
 
     /// The office's key.
@@ -141,6 +140,10 @@ impl<S: Store> Office<S> {
             }
             Err(error) => {
                 self.replica.store.finish(false)?;
+                // An epoch that was begun in it was not.
+                self.office_epoch = Self::epoch_of(&self.replica)?;
+                let epoch = self.replica.meta(EPOCH)?.and_then(|bytes| bytes.try_into().ok());
+                self.epoch = epoch.unwrap_or(self.epoch);
                 Err(error)
             }
         }
@@ -178,12 +181,20 @@ impl<S: Store> Office<S> {
     ) -> Result<Vec<Vec<(JournalId, LearnError)>>, ReplicaError> {
         let mut answers = Vec::with_capacity(group.len());
         let mut touched = BTreeSet::new();
+        let healing = restore::is_healing(&self.replica)?;
         for delivery in group {
             self.admit(delivery, dice)?;
             let Learned { applications, partitions, refused, .. } = self.replica.learn(&delivery.runs)?;
             touched.extend(applications);
+            if healing {
+                partitions.iter().try_for_each(|partition| self.meet(partition, now))?;
+            }
             self.touched.extend(partitions);
             answers.push(refused);
+        }
+        if self.replica.meta(EPOCH)?.is_none() {
+            // Entries of its own that it does not know: it was restored from a copy, and nobody has said so.
+            self.begin_anew(now, dice)?;
         }
         for (partition, id) in touched {
             let case = self.replica.case(&partition, &id)?;

@@ -31,8 +31,6 @@ pub struct App {
     pub signer: Arc<dyn Signer>,
     /// Its public half.
     pub office: PublicKey,
-    /// The office's epoch.
-    pub epoch: u64,
     /// Receipts as last signed.
     pub receipts: Receipts,
     /// Who is connected.

@@ -55,7 +55,7 @@ impl Server {
     pub async fn start(folder: &Folder, listen: &str) -> Result<Server, Failure> {
         let office = folder.office()?;
         let signer = office.signer();
-        let (public, epoch) = (office.public_key(), office.office_epoch());
+        let public = office.public_key();
         let shelves = Shelves::new(folder.attachments());
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             Failure::new(format!(
@@ -70,7 +70,6 @@ impl Server {
             readers: Readers::new(folder.clone(), Arc::clone(&signer)),
             office: public,
             signer,
-            epoch,
             receipts: Default::default(),
             sessions: Default::default(),
             shelves,

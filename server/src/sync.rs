@@ -31,8 +31,9 @@ use tracing::{debug, error, info};
 use crate::config::{Failure, dice, limits, now};
 use crate::connection::Life;
 use crate::ingest::{Hint, Unavailable};
-use crate::office::Delivery;
 use crate::office::library::OfficeLibrary;
+use crate::office::restore::is_healing;
+use crate::office::{Delivery, Office};
 use crate::router::App;
 use crate::serve::Course;
 use crate::telemetry;
@@ -406,6 +407,7 @@ impl Talk {
                 }
                 // The office believes its own receipts alone.
                 Output::Receipt(_) => {}
+                Output::PeerDone => self.note_synced().await?,
                 Output::Taken { refused } => {
                     if !refused.is_empty() {
                         info!(
@@ -418,6 +420,16 @@ impl Talk {
             }
         }
         Ok(())
+    }
+
+    /// After a restore the office waits for every device to bring what it had.
+    async fn note_synced(&mut self) -> Result<(), End> {
+        let Some((device, _)) = self.peer else { return Ok(()) };
+        if !self.with(|_, library| Ok(is_healing(library.replica)?)).await? {
+            return Ok(());
+        }
+        let noted = self.app.writer.write(true, move |office| office.synced(&device, now(), &mut dice)).await;
+        noted.map_err(|_| End::Trouble)?.map_err(|error| End::Fault(error.into()))
     }
 
     async fn learn(
@@ -482,13 +494,12 @@ impl Talk {
         let Some(mut session) = self.session.take() else { return Err(End::Trouble) };
         let app = Arc::clone(&self.app);
         let work = move |replica: &Replica<SqliteStore>| {
-            let library = OfficeLibrary {
-                replica,
-                signer: &*app.signer,
-                epoch: app.epoch,
-                receipts: &app.receipts,
-                now: now(),
+            let epoch = match Office::<SqliteStore>::epoch_of(replica) {
+                Ok(epoch) => epoch,
+                Err(error) => return (session, Err(error.into())),
             };
+            let library =
+                OfficeLibrary { replica, signer: &*app.signer, epoch, receipts: &app.receipts, now: now() };
             let result = step(&mut session, &library);
             (session, result)
         };

@@ -22,7 +22,8 @@ use super::world::World;
 pub struct Watch {
     read: BTreeMap<Partition, u64>,
     asked: BTreeSet<(Partition, EntryHash)>,
-    answered: BTreeSet<(Partition, EntryHash)>,
+    /// Each with the office's epoch that answered.
+    answered: BTreeSet<(Partition, EntryHash, [u8; 8])>,
 }
 
 type Store1 = Replica<MemoryStore>;
@@ -76,7 +77,9 @@ pub fn after_commit(world: &mut World) -> Result<(), String> {
                     };
                     *world.counts.entry(outcome).or_default() += 1;
                     let Some(request) = decision.request else { continue };
-                    if !world.watch.answered.insert((partition, request)) {
+                    let row = replica.line(&partition, &entry.line).map_err(text)?;
+                    let epoch = row.map_or([0; 8], |row| row.journal.epoch);
+                    if !world.watch.answered.insert((partition, request, epoch)) {
                         return Err(format!("request {request} was answered twice"));
                     }
                 }
@@ -112,7 +115,8 @@ fn receipts_hold(world: &World) -> Result<(), String> {
 }
 
 fn answers(world: &World) -> Result<(), String> {
-    let open: Vec<_> = world.watch.asked.difference(&world.watch.answered).collect();
+    let answered: BTreeSet<_> = world.watch.answered.iter().map(|(at, request, _)| (*at, *request)).collect();
+    let open: Vec<_> = world.watch.asked.difference(&answered).collect();
     if let Some((partition, request)) = open.first() {
         let replica = &world.office.replica;
         let entry = replica.store.entries(partition, Query::Hash(request), 1).map_err(text)?;
@@ -122,7 +126,7 @@ fn answers(world: &World) -> Result<(), String> {
         });
         return Err(format!("{} requests are not answered; the first is {request}: {body:?}", open.len()));
     }
-    match world.watch.answered.difference(&world.watch.asked).next() {
+    match answered.difference(&world.watch.asked).next() {
         Some((_, request)) => Err(format!("request {request} was answered and never arrived")),
         None => Ok(()),
     }

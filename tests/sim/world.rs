@@ -54,6 +54,8 @@ pub enum Event {
     Wake(usize),
     /// The office ends a device's certificate.
     Revoke,
+    /// A supervisor goes on without the devices that a restored office waits for.
+    Waive,
     /// The office lets a second phone into a need-to-know application.
     Grant,
 }
@@ -121,6 +123,10 @@ pub struct World {
     pub uploads: BTreeMap<(Partition, AttachmentHash), u64>,
     /// Whole scans that the next group will tell of.
     pub arrived: BTreeSet<(Partition, AttachmentHash)>,
+    /// Devices that have brought what they had, of which the next group will tell.
+    pub synced: Vec<AuthorId>,
+    /// Copies of the office's store and its scans, as backups keep them.
+    pub copies: Vec<(MemoryStore, BTreeMap<(Partition, AttachmentHash), u64>)>,
     /// Staff by role.
     pub staff: Vec<(u32, Role)>,
     pub faulty: bool,
@@ -155,6 +161,8 @@ impl World {
             commit_due: false,
             uploads: BTreeMap::new(),
             arrived: BTreeSet::new(),
+            synced: Vec::new(),
+            copies: Vec::new(),
             staff: Vec::new(),
             faulty: true,
             receipted: BTreeSet::new(),
@@ -304,6 +312,7 @@ impl World {
             }
             Event::Revoke => self.revoke(),
             Event::Grant => self.grant(),
+            Event::Waive => self.waive(),
         }
     }
 
@@ -332,6 +341,8 @@ impl World {
     fn heal(&mut self) {
         self.note("faults end");
         self.faulty = false;
+        // All that can come has come by then; those whose certificate ended do not.
+        self.after(HEALED_WITHIN / 2, Event::Waive);
         // What is cut by now is noticed, as a silent link is; no other link is cut any more.
         for link in 0..self.links.len() {
             let l = &mut self.links[link];

@@ -195,6 +195,11 @@ impl AttachmentStore {
         self.dir.join(INCOMING).join(format!("{}-{number}", std::process::id()))
     }
 
+    /// Where the attachment lies once it is whole.
+    pub fn path(&self, hash: &AttachmentHash) -> PathBuf {
+        self.whole(hash)
+    }
+
     fn folder(&self, hash: &AttachmentHash) -> PathBuf {
         let hex = hash.to_hex();
         self.dir.join(hex.get(..2).unwrap_or_default())

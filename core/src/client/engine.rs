@@ -127,6 +127,7 @@ impl Engine {
                     self.phone.replica.transaction(|replica| replica.learn_receipt(&receipt))?;
                 }
                 Output::Taken { refused } => self.refused.extend(refused),
+                Output::PeerDone => {}
             }
         }
         Ok(frames)

@@ -186,7 +186,8 @@ fn messages_are_encoded_as_recorded() {
         number: 17,
         time: TIME,
         vector: vector.clone(),
-        backup: Vector::default(),
+        backup: Vector([(id, Head { seq: 2, hash: EntryHash([2; 32]) })].into()),
+        backup_at: TIME - 60,
         held: vec![EntryHash([8; 32])],
         signature,
     };
@@ -201,7 +202,12 @@ fn messages_are_encoded_as_recorded() {
         Message::Proof(signature, digest),
         Message::Same,
         Message::Differ(vec![PartitionDigest { partition: village(), digest: vector.digest() }]),
-        Message::Have(vec![Have { partition: village(), base: Some((1, 9)), heads: vec![(id, head)] }]),
+        Message::Have(vec![Have {
+            partition: village(),
+            base: Some((1, 9)),
+            heads: vec![(id, head)],
+            backup_at: Some(TIME - 60),
+        }]),
         Message::Batch(Batch { id: 1, dictionary: None, size: 9, zstd: vec![1, 2, 3] }),
         Message::Taken(Taken { batch: 1, refused: vec![(id, 4)] }),
         Message::Receipts(vec![receipt.close(None)]),

@@ -15,7 +15,7 @@ use crate::journal::body::{
 use crate::journal::receipt::Receipt;
 use crate::journal::run::{Head, Run, RunError, WireEntry};
 use crate::journal::{
-    AuthorId, Content, EntryHash, Journal, JournalId, MAX_DEVICE_BODY, Partition, StoredEntry,
+    AuthorId, Content, EntryHash, Journal, JournalId, MAX_DEVICE_BODY, Partition, StoredEntry, office_epoch,
 };
 use crate::store::{Query, Store, Table};
 
@@ -94,7 +94,8 @@ impl<S: Store> Replica<S> {
         let Some(key) = self.key_of(&partition, &run.journal.author)? else {
             return Ok(Err(LearnError::UnknownAuthor));
         };
-        let from_office = run.journal.author == self.office_author();
+        let office = self.office_epoch_of(&run.journal);
+        let from_office = office.is_some();
         let large = |entry: &WireEntry| entry.body.as_ref().is_some_and(|body| body.len() > MAX_DEVICE_BODY);
         if !from_office && run.entries.iter().any(large) {
             return Ok(Err(RunError::Bounds.into()));
@@ -120,8 +121,11 @@ impl<S: Store> Replica<S> {
         }
         learned.partitions.insert(partition);
         learned.entries += placed.entries.len();
+        if let Some(epoch) = office {
+            self.meet_epoch(&partition, epoch)?;
+        }
         for entry in &placed.entries {
-            self.follow(&partition, entry, from_office, learned)?;
+            self.follow(&partition, entry, office, learned)?;
         }
         self.follow_spans(&partition)?;
         self.notice_own(&run.journal)?;
@@ -213,7 +217,7 @@ impl<S: Store> Replica<S> {
         &mut self,
         partition: &Partition,
         entry: &StoredEntry,
-        from_office: bool,
+        office: Option<u32>,
         learned: &mut Learned,
     ) -> Result<(), ReplicaError> {
         let body = match &entry.content {
@@ -224,12 +228,12 @@ impl<S: Store> Replica<S> {
         if of_application {
             learned.applications.insert((*partition, entry.application()));
         }
-        let Some(body) = body.filter(|_| from_office) else { return Ok(()) };
+        let (Some(body), Some(epoch)) = (body, office) else { return Ok(()) };
         match body {
             Body::Certificate(certificate) => self.follow_certificate(partition, certificate, learned),
             Body::Revocation(revocation) => self.follow_revocation(partition, &revocation, learned),
             Body::Adopt(adopt) => self.follow_adopt(partition, &adopt, learned),
-            Body::HeldAttachments(held) => self.follow_held(partition, &held),
+            Body::HeldAttachments(held) => self.follow_held(partition, epoch, &held),
             Body::OfficeFile(file) => self.follow_file(&file, learned),
             Body::Destroyed(destroyed) => self.follow_destroyed(partition, &destroyed),
             Body::Edit(_) | Body::Request(_) | Body::Decision(_) | Body::OfficeKey(_) => Ok(()),
@@ -319,7 +323,52 @@ impl<S: Store> Replica<S> {
         }
     }
 
-    fn follow_held(&mut self, partition: &Partition, held: &HeldAttachments) -> Result<(), ReplicaError> {
+    /// The office epoch of a journal, where it is the office's.
+    pub(super) fn office_epoch_of(&self, journal: &Journal) -> Option<u32> {
+        (journal.author == self.office_author()).then(|| office_epoch(&journal.epoch))
+    }
+
+    /// The newest office epoch that has written in a partition.
+    fn newest_epoch(&self, partition: &Partition) -> Result<u32, ReplicaError> {
+        let row = self.store.get(partition, Table::Meta, NEWEST_EPOCH)?;
+        Ok(row.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?))).unwrap_or(0))
+    }
+
+    /// The office writes in this epoch. Where it is a new one, the office was restored from a copy: which scans it
+    /// holds is what it says from now on, and what it said before counts no more.
+    pub(super) fn meet_epoch(&mut self, partition: &Partition, epoch: u32) -> Result<(), ReplicaError> {
+        let newest = self.newest_epoch(partition)?;
+        if epoch <= newest {
+            return Ok(());
+        }
+        self.store.put(partition, Table::Meta, NEWEST_EPOCH, Some(&epoch.to_be_bytes()))?;
+        if newest == 0 {
+            return Ok(());
+        }
+        for (key, _) in self.store.scan(partition, Table::Meta, SPAN, None, MAX_SPANS)? {
+            self.store.put(partition, Table::Meta, &key, None)?;
+        }
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let rows = self.store.scan(partition, Table::Attachment, &[], after.as_deref(), 256)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for (key, bytes) in rows {
+                let row = AttachmentRow { at_office: false, ..rows::decode(&bytes)? };
+                self.store.put(partition, Table::Attachment, &key, Some(&rows::encode(&row)))?;
+            }
+        }
+    }
+
+    fn follow_held(
+        &mut self,
+        partition: &Partition,
+        epoch: u32,
+        held: &HeldAttachments,
+    ) -> Result<(), ReplicaError> {
+        if epoch < self.newest_epoch(partition)? {
+            return Ok(());
+        }
         for (last, count) in &held.spans {
             // The office's journal goes first: edits that it speaks of may come later.
             if !self.mark_span(partition, last, *count)? {
@@ -443,6 +492,8 @@ impl<S: Store> Replica<S> {
     }
 }
 
+/// The row that keeps the newest office epoch that has written in a partition.
+const NEWEST_EPOCH: &[u8] = b"newest_epoch";
 /// Spans of a partition that the office may speak of before their entries come.
 const MAX_SPANS: usize = 10_000;
 /// Prefix of the rows that keep such spans: the last entry of each, and how many.

@@ -103,9 +103,12 @@ impl<S: Store> Replica<S> {
         self.keep(&partition, &entry)?;
         let head = Head { seq: head.seq + 1, hash: entry.hash };
         self.put_line(&id, &JournalRow { head, ..JournalRow::new(journal) })?;
-        let own_office = author.signer.author() == self.office_author();
+        let office = self.office_epoch_of(&journal);
+        if let Some(epoch) = office {
+            self.meet_epoch(&partition, epoch)?;
+        }
         let mut learned = Learned::default();
-        self.follow(&partition, &entry, own_office, &mut learned)?;
+        self.follow(&partition, &entry, office, &mut learned)?;
         if learned.files {
             self.read_office_files()?;
         }

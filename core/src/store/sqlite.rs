@@ -147,6 +147,21 @@ impl SqliteStore {
         if self.move_log("PRAGMA wal_checkpoint(TRUNCATE)")? { Err(StoreError::Busy) } else { Ok(()) }
     }
 
+    /// Copies all that is kept at this moment into a new file, durably, while others go on reading and writing. The
+    /// copy has no log beside it and none of what was destroyed.
+    ///
+    /// # Errors
+    /// Where there is such a file already.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        if self.open {
+            return Err(StoreError::Misuse("a copy inside a transaction"));
+        }
+        let name = path.to_str().ok_or(StoreError::Misuse("a file name that is not UTF-8"))?;
+        self.db.execute("VACUUM INTO ?1", [name]).map_err(store_error)?;
+        let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
+        synced.map_err(|_| StoreError::Broken("salinan tidak dapat dipastikan tersimpan".into()))
+    }
+
     /// Runs a checkpoint and says whether somebody was in its way.
     fn move_log(&self, sql: &str) -> Result<bool, StoreError> {
         if self.open {

@@ -22,6 +22,8 @@ pub(super) struct Known {
     pub receipt: Option<[u8; 32]>,
     /// The receipt it has, by epoch and number.
     pub base: Option<(u64, u64)>,
+    /// When the backup was made that its receipt tells of; 0 where it tells of none.
+    pub backup_at: i64,
     /// Lines on which it stands on another branch. What both have of them is asked for; nothing is sent before.
     pub asked: BTreeSet<JournalId>,
     /// Lines of which the peer has said, or heard, where the branches part.
@@ -35,6 +37,7 @@ impl Known {
         Ok(Known {
             vector: library.vector(partition)?,
             receipt: receipt.as_ref().map(Receipt::digest),
+            backup_at: receipt.as_ref().map_or(0, |receipt| receipt.backup_at),
             base: receipt.map(|receipt| (receipt.epoch, receipt.number)),
             ..Known::default()
         })
@@ -153,7 +156,8 @@ pub(super) fn have_of(library: &impl Library, partition: &Partition) -> Result<H
             partition: *partition,
             base: Some((receipt.epoch, receipt.number)),
             heads: vector.since(&receipt.vector),
+            backup_at: (receipt.backup_at != 0).then_some(receipt.backup_at),
         },
-        None => Have { partition: *partition, base: None, heads: vector.since(&Vector::default()) },
+        None => Have::whole(*partition, &vector),
     })
 }

@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use crate::identity::Signature;
 use crate::journal::receipt::{MAX_HELD, WireReceipt};
 use crate::journal::run::{Head, Run, bounded};
-use crate::journal::vector::MAX_JOURNALS;
+use crate::journal::vector::{MAX_JOURNALS, Vector};
 use crate::journal::{AuthorId, JournalId, Partition, encode};
 use crate::sync::known::MAX_TRAIL;
 
@@ -141,6 +141,9 @@ pub struct Have {
     /// Heads that differ from the base's.
     #[n(2)]
     pub heads: Vec<(JournalId, Head)>,
+    /// When the backup was made that the receipt tells of; none: it tells of none.
+    #[n(3)]
+    pub backup_at: Option<i64>,
 }
 
 /// Runs under zstd.
@@ -232,7 +235,7 @@ impl Message {
                 receipts.len() <= MAX_PARTITIONS
                     && receipts.iter().all(|r| {
                         r.heads.len() <= MAX_JOURNALS
-                            && r.backup.len() <= MAX_JOURNALS
+                            && r.backup.as_ref().is_none_or(|backup| backup.len() <= MAX_JOURNALS)
                             && r.held.len() <= MAX_HELD
                     })
             }
@@ -241,6 +244,13 @@ impl Message {
             _ => true,
         };
         if within { Ok(message) } else { Err(ProtocolError::Malformed) }
+    }
+}
+
+impl Have {
+    /// A vector said whole.
+    pub fn whole(partition: Partition, vector: &Vector) -> Have {
+        Have { partition, base: None, heads: vector.since(&Vector::default()), backup_at: None }
     }
 }
 

@@ -45,6 +45,9 @@ pub enum Output {
     },
     /// Keep this receipt.
     Receipt(Box<Receipt>),
+    /// The peer has sent everything of which it was known at one moment that this side lacked it; all of it stands
+    /// in runs that were handed out before.
+    PeerDone,
     /// The peer made a batch durable but for these journals.
     Taken {
         /// Journals and codes of what it did not take.
@@ -161,7 +164,7 @@ impl Session {
             (Phase::Open, Message::Common(common)) => self.on_common(&common, library),
             (Phase::Open, Message::Done) => {
                 self.peer_done = true;
-                Ok(Vec::new())
+                Ok(if self.is_asking() { Vec::new() } else { vec![Output::PeerDone] })
             }
             _ => Err(ProtocolError::Unexpected.into()),
         }
@@ -247,7 +250,7 @@ impl Session {
             self.peer_done = true;
             self.said_done = true;
             self.agreed = true;
-            return Ok(vec![Output::Send(Message::Same.to_bytes())]);
+            return Ok(vec![Output::Send(Message::Same.to_bytes()), Output::PeerDone]);
         }
         let list =
             mine.into_iter().map(|(partition, digest)| PartitionDigest { partition, digest }).collect();
@@ -294,23 +297,26 @@ impl Session {
             let Some(base) = base else {
                 self.peers.remove(&partition);
                 self.whole.insert(partition);
-                answer.push(Have { partition, base: have.base, heads: vec![ASK_WHOLE] });
+                let heads = vec![ASK_WHOLE];
+                answer.push(Have { partition, base: have.base, heads, backup_at: None });
                 continue;
             };
             if have.heads.first() == Some(&ASK_WHOLE) {
                 self.peers.remove(&partition);
                 self.whole.insert(partition);
                 let vector = library.vector(&partition)?;
-                answer.push(Have { partition, base: None, heads: vector.since(&Vector::default()) });
+                answer.push(Have::whole(partition, &vector));
                 continue;
             }
             self.whole.remove(&partition);
             let vector = base.with(&have.heads);
             if !self.caller {
                 let mine = library.vector(&partition)?;
-                answer.push(Have { partition, base: have.base, heads: mine.since(&base) });
+                let heads = mine.since(&base);
+                answer.push(Have { partition, base: have.base, heads, backup_at: None });
             }
-            let known = Known { vector, base: have.base, ..Known::default() };
+            let backup_at = have.backup_at.unwrap_or(0);
+            let known = Known { vector, base: have.base, backup_at, ..Known::default() };
             trails.extend(self.meet(partition, known, library)?);
         }
         self.agreed = true;
@@ -440,10 +446,16 @@ impl Session {
             if let Some(known) = self.peers.get_mut(&wire.partition) {
                 known.receipt = Some(receipt.digest());
                 known.base = Some((receipt.epoch, receipt.number));
+                known.backup_at = receipt.backup_at;
             }
             outputs.push(Output::Receipt(Box::new(receipt)));
         }
         Ok(outputs)
+    }
+
+    /// Whether something was asked of the peer, and nothing can be said of what it lacks, or has, before it answers.
+    fn is_asking(&self) -> bool {
+        !self.whole.is_empty() || self.peers.values().any(|known| !known.asked.is_empty())
     }
 
     /// What can be sent now: entries that the peer lacks, as far as the window allows, then receipts. The driver
@@ -481,8 +493,7 @@ impl Session {
             if !receipts.is_empty() {
                 outputs.push(Output::Send(Message::Receipts(receipts).to_bytes()));
             }
-            let asking = !self.whole.is_empty() || self.peers.values().any(|known| !known.asked.is_empty());
-            if !self.said_done && !asking {
+            if !self.said_done && !self.is_asking() {
                 self.said_done = true;
                 outputs.push(Output::Send(Message::Done.to_bytes()));
             }
@@ -565,7 +576,8 @@ impl Session {
             }
             let Some(receipt) = library.receipt(partition)? else { continue };
             let digest = receipt.digest();
-            if known.receipt == Some(digest) || known.base == Some((receipt.epoch, receipt.number)) {
+            let here = (Some((receipt.epoch, receipt.number)), receipt.backup_at);
+            if known.receipt == Some(digest) || (known.base, known.backup_at) == here {
                 continue;
             }
             let base = match known.base {
@@ -578,10 +590,13 @@ impl Session {
             if let Some((number, vector)) = base {
                 wire.base = Some(number);
                 wire.heads = receipt.vector.since(&vector);
+                if known.backup_at == receipt.backup_at {
+                    wire.backup = None;
+                }
             }
             receipts.push(wire);
             known.receipt = Some(digest);
-            known.base = Some((receipt.epoch, receipt.number));
+            (known.base, known.backup_at) = here;
         }
         Ok(receipts)
     }

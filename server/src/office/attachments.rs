@@ -82,7 +82,11 @@ impl<S: Store> Office<S> {
         Ok(self.names_only_held(partition, &entry)?.then_some(entry))
     }
 
-    fn names_only_held(&self, partition: &Partition, entry: &StoredEntry) -> Result<bool, ReplicaError> {
+    pub(super) fn names_only_held(
+        &self,
+        partition: &Partition,
+        entry: &StoredEntry,
+    ) -> Result<bool, ReplicaError> {
         let Content::Present(bytes) = &entry.content else { return Ok(false) };
         let Ok(Body::Edit(edit)) = Body::from_bytes(bytes) else { return Ok(false) };
         for op in &edit.ops {

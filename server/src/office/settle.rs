@@ -39,6 +39,10 @@ impl<S: Store> Office<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<Case, ReplicaError> {
+        if self.heals(&case.partition)? {
+            self.follow_up(&case, now)?;
+            return Ok(case);
+        }
         case = self.tell_apart(case, now, dice)?;
         let open: Vec<CaseRequest> = case.open_requests().cloned().collect();
         for request in open {

@@ -89,7 +89,7 @@ impl World {
                             let library = self.office.library(&self.receipts, NOW);
                             todo.extend(answerer.taken(batch, refused, &library).unwrap());
                         }
-                        Output::Receipt(_) | Output::Taken { .. } => {}
+                        Output::Receipt(_) | Output::Taken { .. } | Output::PeerDone => {}
                     }
                 }
             }
@@ -108,6 +108,7 @@ impl World {
                             phone.replica.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
                         }
                         Output::Taken { refused } => assert!(refused.is_empty(), "{refused:?}"),
+                        Output::PeerDone => {}
                     }
                 }
             }

@@ -110,13 +110,15 @@ fn verify_journal<S: Store>(
     Ok(())
 }
 
-/// Every request is answered at most once.
+/// Every request is answered at most once in each of the office's epochs: what was decided anew after a restore may
+/// meet an earlier answer that came back late.
 fn verify_answers<S: Store>(
     replica: &Replica<S>,
     partition: &Partition,
     verified: &mut Verified,
 ) -> Result<(), ReplicaError> {
-    let mut answers: BTreeMap<EntryHash, u32> = BTreeMap::new();
+    let lines = replica.journals(partition)?;
+    let mut answers: BTreeMap<(EntryHash, Option<[u8; 8]>), u32> = BTreeMap::new();
     let mut after = 0;
     loop {
         let entries = replica.store.entries(partition, Query::After(after), PAGE)?;
@@ -127,11 +129,12 @@ fn verify_answers<S: Store>(
                 && let Ok(Body::Decision(decision)) = Body::from_bytes(bytes)
                 && let Some(request) = decision.request
             {
-                *answers.entry(request).or_default() += 1;
+                let epoch = lines.get(&entry.line).map(|row| row.journal.epoch);
+                *answers.entry((request, epoch)).or_default() += 1;
             }
         }
     }
-    for (request, _) in answers.into_iter().filter(|(_, times)| *times > 1) {
+    for ((request, _), _) in answers.into_iter().filter(|(_, times)| *times > 1) {
         verified.fault(partition, format!("permintaan {request} dijawab lebih dari sekali"));
     }
     Ok(())
