@@ -395,3 +395,56 @@ fn a_supervisor_adopts_or_discards_what_is_held() {
     assert_eq!(after["alamat"], "Jalan Baru 1");
     assert!(super::verify::verify(&office.replica).unwrap().faults.is_empty());
 }
+
+#[test]
+fn a_transferred_device_keeps_what_it_did_and_goes_on_elsewhere() {
+    use loket_core::replica::rules::Hold;
+    let (old, new): (Partition, Partition) =
+        ("33.12.08.2002".parse().unwrap(), "33.12.08.2001".parse().unwrap());
+    let mut world = World::new();
+    let mut phone = world.phone(1, Role::OperatorDesa, &["33.12.08.2002"]);
+    world.sync(&mut phone);
+    open_many(&mut phone, 1);
+    world.sync(&mut phone);
+    let id = phone.replica.list(&phone.key.author()).unwrap()[0].id;
+    write_field(&mut phone, &id, "Jalan Sesudah 1", 80_000);
+    let author = phone.key.author();
+    let World { office, dice, .. } = &mut world;
+    let before = office.replica.certificate(&old, &author).unwrap().unwrap().certificate;
+    let codes = ["33.12.08.2001".to_owned()];
+    let ((partitions, left), _) =
+        office.write(|office| office.transfer(&author, &codes, NOW, &mut **dice)).unwrap();
+    assert_eq!((partitions, left), (vec![new], vec![old]));
+    let ended = office.replica.certificate(&old, &author).unwrap().unwrap();
+    assert_eq!((ended.cause.as_str(), ended.revoked.map(|last| last.len())), ("pindah", Some(1)));
+    let now = office.replica.certificate(&new, &author).unwrap().unwrap().certificate;
+    assert_eq!((now.officer, now.role), (before.officer, before.role));
+    assert!(now.not_after > before.not_after);
+    carry(&mut world, &phone);
+    let held = world.office.held().unwrap();
+    assert_eq!(held.iter().map(|one| one.hold).collect::<Vec<_>>(), [Hold::NotPermitted]);
+    assert_eq!(held[0].application, id);
+    assert!(super::verify::verify(&world.office.replica).unwrap().faults.is_empty());
+}
+
+#[test]
+fn a_certificate_ends_once_when_its_time_is_over() {
+    let mut world = World::new();
+    let mut phone = world.phone(1, Role::OperatorDesa, &["33.12.08.2002"]);
+    world.sync(&mut phone);
+    open_many(&mut phone, 1);
+    world.sync(&mut phone);
+    let (place, author): (Partition, _) = ("33.12.08.2002".parse().unwrap(), phone.key.author());
+    let World { office, dice, .. } = &mut world;
+    let over = NOW + super::people::CERTIFICATE_SECONDS;
+    let mut expire = |now| office.write(|office| office.expire(None, now, &mut **dice)).unwrap().0;
+    assert_eq!(expire(over - 1), (0, None));
+    assert_eq!(expire(over), (1, None));
+    assert_eq!(expire(over + 1), (0, None));
+    let row = world.office.replica.certificate(&place, &author).unwrap().unwrap();
+    assert_eq!(row.cause, "kedaluwarsa");
+    // What the office held then counts on.
+    assert!(world.office.held().unwrap().is_empty());
+    let id = phone.replica.list(&author).unwrap()[0].id;
+    assert!(!world.office.replica.case(&place, &id).unwrap().document.registers().is_empty());
+}
