@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::attachment::{AttachmentError, AttachmentStore};
 use crate::catalogue::{Role, ServiceFile};
 use crate::identity::{CannotSign, Signer};
+use crate::journal::body::Certificate;
 use crate::journal::{AuthorId, Partition};
 use crate::replica::{Replica, ReplicaError};
 use crate::store::StoreError;
@@ -197,22 +198,30 @@ impl Phone {
 
     /// What its officer may do: as its newest certificate says, or the enrolment before there is one here.
     pub fn role(&self) -> Result<Role, ClientError> {
-        for partition in self.partitions()? {
-            if let Some(row) = self.replica.certificate(&partition, &self.author())? {
-                return Ok(row.certificate.role);
-            }
+        if let Some(certificate) = self.newest_certificate()? {
+            return Ok(certificate.role);
         }
         Ok(self.profile.role)
     }
 
     /// The partitions in which it is certified; the first is where new applications are filed.
     pub fn partitions(&self) -> Result<Vec<Partition>, ClientError> {
-        for partition in &self.profile.partitions {
-            if let Some(row) = self.replica.certificate(partition, &self.author())? {
-                return Ok(row.certificate.partitions);
-            }
+        if let Some(certificate) = self.newest_certificate()? {
+            return Ok(certificate.partitions);
         }
         Ok(self.profile.partitions.clone())
+    }
+
+    /// The newest of its certificates: after a transfer the one of where it is now.
+    fn newest_certificate(&self) -> Result<Option<Certificate>, ClientError> {
+        let mut newest: Option<Certificate> = None;
+        for partition in self.replica.scope_of(&self.author())? {
+            let Some(row) = self.replica.certificate(&partition, &self.author())? else { continue };
+            if newest.as_ref().is_none_or(|newest| row.certificate.not_after > newest.not_after) {
+                newest = Some(row.certificate);
+            }
+        }
+        Ok(newest)
     }
 
     /// The services that may be filed today, in the catalogue's order.

@@ -22,6 +22,7 @@ mod demo;
 mod device;
 mod export;
 mod healing;
+mod held;
 mod init;
 mod invite;
 mod queue;
@@ -71,6 +72,8 @@ enum Command {
     Queue(queue::Args),
     #[command(about = "Pengajuan yang menunggu isian dari HP yang belum sinkron")]
     Waiting,
+    #[command(subcommand, about = "Isian yang ditahan: disimpan dan tidak dihitung")]
+    Held(held::Command),
     #[command(about = "Satu permohonan")]
     Show(show::Args),
     #[command(about = "Lakukan tindakan resmi")]
@@ -143,6 +146,7 @@ fn answer(folder: &Folder, command: Command) -> Result<Answer, Failure> {
         Command::Grant(args) => device::grant(folder, &args),
         Command::Queue(args) => queue::run(folder, &args),
         Command::Waiting => waiting::run(folder),
+        Command::Held(command) => held::run(folder, command),
         Command::Show(args) => show::run(folder, &args),
         Command::Act(args) => act::run(folder, args),
         Command::Verify => verify::run(folder),

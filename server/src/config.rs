@@ -76,6 +76,8 @@ pub mod limits {
     pub const LOOK_EVERY: Duration = Duration::from_millis(150);
     /// Between deliveries of jobs while there is no idle moment.
     pub const JOBS_EVERY: Duration = Duration::from_secs(2);
+    /// Between looks at certificates whose time may be over.
+    pub const EXPIRE_EVERY: Duration = Duration::from_secs(60);
     /// Tries to open the store anew after the medium failed; then the office ends, unless it only lacks room.
     pub const REOPEN_ATTEMPTS: u32 = 3;
     /// After each that failed.

@@ -206,6 +206,9 @@ struct Thread {
     positions: BTreeMap<Partition, u64>,
     looked: Instant,
     delivered: Instant,
+    /// When certificates were last looked at, and behind which one to go on.
+    expired: Instant,
+    expire_after: Option<Vec<u8>>,
     /// Whether anything was written since the last checkpoint.
     dirty: bool,
     /// Whether the medium has failed and the store was not opened anew since; others may ask.
@@ -219,12 +222,28 @@ impl Thread {
         let now = Instant::now();
         let (version, positions) = (None, BTreeMap::new());
         let (hints, ill) = (writer.hints.clone(), Arc::clone(&writer.ill));
-        let (looked, delivered, dirty, lost) = (now, now, true, false);
-        Thread { office, waiting, hints, version, positions, looked, delivered, dirty, ill, lost }
+        let (dirty, lost) = (true, false);
+        Thread {
+            office,
+            waiting,
+            hints,
+            version,
+            positions,
+            looked: now,
+            delivered: now,
+            expired: now,
+            expire_after: None,
+            dirty,
+            ill,
+            lost,
+        }
     }
 
     fn run(mut self, runtime: &Handle) -> Result<(), Failure> {
         self.look();
+        if self.is_well() {
+            self.expire();
+        }
         while !self.lost {
             let (idle, stop) = match runtime.block_on(self.next()) {
                 Ok(Some(command)) => (false, self.work(command)),
@@ -236,6 +255,9 @@ impl Thread {
             }
             if self.is_well() && (idle || self.delivered.elapsed() >= limits::JOBS_EVERY) {
                 self.deliver_jobs();
+            }
+            if self.is_well() && self.expired.elapsed() >= limits::EXPIRE_EVERY {
+                self.expire();
             }
             if stop {
                 break;
@@ -437,6 +459,26 @@ impl Thread {
             }
             Err(error) => {
                 error!(%error, "jobs could not be delivered");
+                self.sort(&error);
+            }
+        }
+    }
+
+    /// Ends certificates whose time is over: some at a time, the rest at the next look.
+    fn expire(&mut self) {
+        self.expired = Instant::now();
+        let after = self.expire_after.take();
+        match self.office.write(|office| office.expire(after.as_deref(), now(), &mut dice)) {
+            Ok(((ended, next), partitions)) => {
+                self.expire_after = next;
+                if ended > 0 {
+                    info!(certificates = ended, "certificates ended: their time was over");
+                    self.dirty = true;
+                    self.tell(Hint { partitions, people: true });
+                }
+            }
+            Err(error) => {
+                error!(%error, "expired certificates could not be ended");
                 self.sort(&error);
             }
         }

@@ -19,6 +19,7 @@ use loket_core::store::{Store, Table};
 pub mod attachments;
 pub mod desk;
 pub mod files;
+pub mod held;
 pub mod jobs;
 pub mod library;
 pub mod people;

@@ -139,6 +139,26 @@ impl Case {
             .collect()
     }
 
+    /// The edit that is held by itself and holds this one, which builds on it; the edit itself where it is held by
+    /// itself, or where that is not known.
+    pub fn holder(&self, edit: &EntryHash) -> EntryHash {
+        let mut seen = BTreeSet::new();
+        let mut todo: Vec<&CaseEdit> = self.edits.iter().filter(|one| one.hash == *edit).collect();
+        while let Some(at) = todo.pop() {
+            match at.standing {
+                Standing::Held(Hold::Ancestor) if seen.insert(at.hash) => {}
+                Standing::Held(hold) if hold != Hold::Ancestor => return at.hash,
+                _ => continue,
+            }
+            let before = at.seq.saturating_sub(1);
+            let own = self.edits.iter().filter(|e| e.seq <= before && self.follows(&at.line, before, e));
+            todo.extend(own.max_by_key(|e| e.seq));
+            let parents = at.edit.iter().flat_map(|edit| &edit.parents);
+            todo.extend(parents.filter_map(|parent| self.parent(&at.line, at.seq, parent)));
+        }
+        *edit
+    }
+
     /// Whether the entry of this line and number is the other one, or stands behind it in its journal.
     fn follows(&self, line: &JournalId, seq: u64, before: &CaseEdit) -> bool {
         let (mut line, mut until) = (*line, seq);
@@ -326,6 +346,13 @@ impl<S: Store> Replica<S> {
     pub fn case(&self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
         let row = self.store.get(partition, Table::Document, id.as_bytes())?;
         self.read_case(partition, id, row.map(|bytes| rows::decode(&bytes)).transpose()?)
+    }
+
+    /// Reads a case with where each of its edits stands, held ones too: what was materialised says only which count.
+    pub fn judged_case(&self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
+        let mut case = self.case(partition, id)?;
+        case.advance(self)?;
+        Ok(case)
     }
 
     /// Makes a case from its entries alone, whatever the rows say.

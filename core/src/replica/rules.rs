@@ -38,6 +38,21 @@ pub enum Hold {
     Ancestor,
 }
 
+impl Hold {
+    /// The word for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Hold::Unreadable => "tidak_terbaca",
+            Hold::NotPermitted => "tidak_berwenang",
+            Hold::Invalid => "tidak_sah",
+            Hold::TooMany => "terlalu_banyak",
+            Hold::Order => "tidak_berurutan",
+            Hold::Hash => "hasil_berbeda",
+            Hold::Ancestor => "bertumpu",
+        }
+    }
+}
+
 /// Whether a role writes applications.
 pub fn may_edit(role: Role) -> bool {
     matches!(role, Role::OperatorDesa | Role::OperatorKecamatan | Role::PetugasLapangan)
