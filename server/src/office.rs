@@ -171,13 +171,14 @@ impl<S: Store> Office<S> {
         let mut touched = BTreeSet::new();
         for delivery in group {
             self.admit(delivery, dice)?;
-            let Learned { applications, partitions, refused, .. } = self.replica.learn(&delivery.runs)?;
+            let Learned { applications, partitions, refused, .. } =
+                self.replica.learn_entries(&delivery.runs)?;
             touched.extend(applications);
             self.touched.extend(partitions);
             answers.push(refused);
         }
         for (partition, id) in touched {
-            let case = self.replica.case(&partition, &id)?;
+            let case = self.replica.materialise(&partition, &id)?;
             self.settle(case, now, dice)?;
         }
         Ok(answers)

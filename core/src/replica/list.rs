@@ -82,6 +82,41 @@ impl<S: Store> Replica<S> {
         Ok(all)
     }
 
+    /// At most `limit` applications after the named one, by partition and id: what a screen shows first, without
+    /// reading the others.
+    pub fn list_after(
+        &self,
+        me: &AuthorId,
+        after: Option<(Partition, EntryHash)>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, ReplicaError> {
+        let mut all = Vec::new();
+        for partition in self.store.partitions()? {
+            let left = limit - all.len();
+            let from = match after {
+                Some((at, _)) if partition < at => continue,
+                Some((at, id)) if partition == at => Some(id),
+                _ => None,
+            };
+            let from = from.as_ref().map(EntryHash::as_bytes);
+            let rows = self.store.scan(&partition, Table::Application, &[], from, left)?;
+            if rows.is_empty() {
+                continue;
+            }
+            let marker = self.marker(&partition, me)?;
+            for (key, value) in rows {
+                let id = EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
+                let row: ApplicationRow = rows::decode(&value)?;
+                let mark = marker.mark(&row);
+                all.push(Listed { partition, id, row, mark });
+            }
+            if all.len() >= limit {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
     /// What tells the marks of a partition's applications on this phone.
     pub fn marker(&self, partition: &Partition, me: &AuthorId) -> Result<Marker, ReplicaError> {
         let own = self.journals(partition)?.into_iter().filter(|(_, row)| row.journal.author == *me);

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBehavior, params};
 
 use super::bounds::{MAX_NUMBER, check_entry, check_row, key_range};
@@ -25,7 +26,7 @@ const APPLICATION_ID: i64 = 0x4c4f_4b54;
 const STATEMENTS: usize = 32;
 
 /// What makes the tables, in order: the file's `user_version` counts those that were run.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 const FIND: &str = "SELECT position, hash FROM entries WHERE partition = ?1 AND journal = ?2 AND seq = ?3";
 const DESTROY: &str = "UPDATE entries SET body = NULL WHERE partition = ?1 AND position = ?2";
@@ -39,8 +40,13 @@ const BY_POSITION: &str = "SELECT position, hash, header, body FROM entries
     WHERE partition = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
 const BY_APPLICATION: &str = "SELECT position, hash, header, body FROM entries
     WHERE partition = ?1 AND application = ?2 ORDER BY position LIMIT ?3";
+// The index over hashes leaves out those entries that are found as their application's first.
 const BY_HASH: &str = "SELECT position, hash, header, body FROM entries
-    WHERE partition = ?1 AND hash = ?2 ORDER BY position LIMIT ?3";
+    WHERE partition = ?1 AND application = ?2 AND hash = ?2
+    UNION ALL
+    SELECT position, hash, header, body FROM entries
+    WHERE partition = ?1 AND hash = ?2 AND application <> hash
+    ORDER BY position LIMIT ?3";
 const PUT: &str = "INSERT INTO rows (partition, tbl, key, value) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (partition, tbl, key) DO UPDATE SET value = excluded.value";
 const DELETE: &str = "DELETE FROM rows WHERE partition = ?1 AND tbl = ?2 AND key = ?3";
@@ -113,6 +119,21 @@ impl SqliteStore {
         self.move_log("PRAGMA wal_checkpoint(PASSIVE)").map(|_| ())
     }
 
+    /// Pages of the log that no checkpoint has moved yet.
+    pub fn unmoved_pages(&self) -> Result<i64, StoreError> {
+        let pages = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
+        self.db.query_row("PRAGMA wal_checkpoint(NOOP)", [], pages).map_err(store_error)
+    }
+
+    /// Sets how much memory this connection keeps pages in, in bytes, and at how many pages of the log a commit
+    /// moves them itself, in place of [`MAX_LOG_PAGES`]: for who has another connection that does so.
+    pub fn make_room(&self, cache: u32, log_pages: u32) -> Result<(), StoreError> {
+        let kib = -i64::from(cache >> 10);
+        self.db.pragma_update(None, "cache_size", kib).map_err(store_error)?;
+        let set = self.db.pragma_update_and_check(None, "wal_autocheckpoint", log_pages, |_| Ok(()));
+        set.map_err(store_error)
+    }
+
     /// Moves all of the log and empties it, so that no byte of what was destroyed stays in either file.
     ///
     /// # Errors
@@ -136,6 +157,8 @@ impl SqliteStore {
         db.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
         db.pragma_update(None, "trusted_schema", false).map_err(store_error)?;
+        // Otherwise a statement is planned anew whenever a bound value might change the plan. Ours never change.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(store_error)?;
         Ok(Self { db, open: false, failed: false })
     }
 
