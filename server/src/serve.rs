@@ -21,6 +21,7 @@ use tower::ServiceExt;
 use tracing::{debug, error, info, warn};
 
 use crate::attachments::Shelves;
+use crate::checkpoints;
 use crate::config::{Failure, Folder, limits};
 use crate::connection::{Life, Watched};
 use crate::ingest::Writer;
@@ -51,8 +52,11 @@ impl Server {
             ))
         })?;
         let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
+        office.replica.store.make_room(limits::CACHE, limits::LOG_PAGES)?;
         let (writer, thread) = Writer::start(office).map_err(|error| Failure::new(error.to_string()))?;
         let (stop, stopped) = watch::channel(false);
+        let checkpoints = checkpoints::start(folder.store()?, stopped.clone())
+            .map_err(|error| Failure::new(error.to_string()))?;
         let app = Arc::new(App {
             writer,
             readers: Readers::new(folder.clone(), Arc::clone(&signer)),
@@ -69,7 +73,7 @@ impl Server {
             unwell: AtomicBool::new(false),
         });
         info!(%address, office = %app.office.author(), "serving");
-        let task = tokio::spawn(serve(app, listener, thread));
+        let task = tokio::spawn(serve(app, listener, [checkpoints, thread]));
         Ok(Server { address, stop, task })
     }
 
@@ -98,7 +102,7 @@ impl Server {
 async fn serve(
     app: Arc<App>,
     listener: TcpListener,
-    thread: std::thread::JoinHandle<()>,
+    [checkpoints, thread]: [std::thread::JoinHandle<()>; 2],
 ) -> Result<(), Failure> {
     let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
     let routes = router(Arc::clone(&app));
@@ -130,6 +134,11 @@ async fn serve(
     };
     if timeout(limits::SHUTDOWN_TIMEOUT, all).await.is_err() {
         warn!("connections were cut at the shutdown");
+    }
+    // Before the writer ends: its last checkpoint is to meet no other.
+    let joined = tokio::task::spawn_blocking(move || checkpoints.join());
+    if timeout(limits::WRITER_TIMEOUT, joined).await.is_err() {
+        warn!("a checkpoint did not come to its end");
     }
     app.writer.stop().await;
     let joined = tokio::task::spawn_blocking(move || thread.join().is_ok());
