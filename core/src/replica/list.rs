@@ -147,3 +147,53 @@ impl Marker {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::identity::{SeededKey, Signer};
+    use crate::replica::write::{Author, Opening, text};
+    use crate::store::memory::MemoryStore;
+
+    #[test]
+    fn pages_of_a_list_are_the_list() {
+        let (key, office) = (SeededKey::new(1), SeededKey::new(0).public_key());
+        let mut replica = Replica::open(MemoryStore::default(), office).unwrap();
+        let author = Author { signer: &key, epoch: [1; 8] };
+        let file = replica.catalogue().get("ktp-el-perubahan", "2026.1").unwrap();
+        let mut count = 0u8;
+        let mut dice = |bytes: &mut [u8]| {
+            count += 1;
+            bytes.fill(count);
+        };
+        replica
+            .transaction(|replica| {
+                for number in 0..7 {
+                    let place: Partition = ["33.12.08.2002", "33.12.08.2003"][number % 2].parse().unwrap();
+                    let number = number.to_string();
+                    let opening = Opening { file: &file, variant: None, place, number: &number, from: None };
+                    replica.open_application(&author, &opening, vec![text("rt", "001")], 1, &mut dice)?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        let named = |listed: Vec<Listed>| -> Vec<_> {
+            listed.into_iter().map(|one| (one.partition, one.id)).collect()
+        };
+        let whole = named(replica.list(&key.author()).unwrap());
+        assert_eq!(whole.len(), 7);
+        for limit in 1..9 {
+            let mut paged = Vec::new();
+            loop {
+                let page = named(replica.list_after(&key.author(), paged.last().copied(), limit).unwrap());
+                assert!(page.len() <= limit);
+                if page.is_empty() {
+                    break;
+                }
+                paged.extend(page);
+            }
+            assert_eq!(paged, whole, "pages of {limit}");
+        }
+    }
+}

@@ -249,3 +249,36 @@ fn every_query_is_answered_from_an_index() {
         assert!(plan.contains("SEARCH") && !plan.contains("SCAN") && !plan.contains("TEMP"), "{sql}: {plan}");
     }
 }
+
+#[test]
+fn another_connection_moves_the_log_while_the_first_writes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, other) = (open(&dir), open(&dir));
+    store.make_room(8 << 20, 100_000).unwrap();
+    put(&mut store, b"k", &[7; 100_000]);
+    assert!(store.unmoved_pages().unwrap() >= 24);
+    other.checkpoint().unwrap();
+    assert_eq!((store.unmoved_pages().unwrap(), other.unmoved_pages().unwrap()), (0, 0));
+    put(&mut store, b"k", b"v");
+    assert!(other.unmoved_pages().unwrap() > 0);
+    assert_eq!(get(&other, b"k"), Some(b"v".to_vec()));
+}
+
+#[test]
+fn a_store_of_the_first_version_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, later) =
+        (entry(1, 1, None, b"one"), entry(1, 2, Some(entry(1, 1, None, b"one").hash), b"two"));
+    let mut store = open(&dir);
+    store.begin().unwrap();
+    store.append(&OFFICE, &first).unwrap();
+    store.append(&OFFICE, &later).unwrap();
+    store.finish(true).unwrap();
+    store.db.execute_batch("DROP INDEX entries_hash; CREATE INDEX entries_hash ON entries (partition, hash); PRAGMA user_version = 1").unwrap();
+    drop(store);
+    assert!(SqliteStore::read_only(dir.path().join("loket.db")).is_err());
+    let store = open(&dir);
+    assert_eq!(store.version().unwrap(), MIGRATIONS.len());
+    assert_eq!(store.entries(&OFFICE, Query::Hash(&first.hash), 9).unwrap(), [(1, first)]);
+    assert_eq!(store.entries(&OFFICE, Query::Hash(&later.hash), 9).unwrap(), [(2, later)]);
+}
