@@ -168,6 +168,8 @@ impl SqliteStore {
 
     /// How many migrations were run on the file; refuses one that is not ours.
     fn version(&self) -> Result<usize, StoreError> {
+        // Read as of one moment: another process may be setting the file up.
+        let _moment = self.db.unchecked_transaction().map_err(store_error)?;
         let (id, version) = (self.pragma("application_id")?, self.pragma("user_version")?);
         if id == 0 && version == 0 {
             let objects: i64 = self
