@@ -149,8 +149,8 @@ impl Marker {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use crate::identity::{SeededKey, Signer};
     use crate::replica::write::{Author, Opening, text};

@@ -118,25 +118,3 @@ pub fn fields(seed: u64, village: &str) -> Vec<Op> {
     }
     ops
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use loket_core::catalogue::Catalogue;
-    use loket_core::journal::ChangeHash;
-    use loket_core::journal::body::Edit;
-    use loket_core::replica::rules::check_edit;
-
-    #[test]
-    fn everybody_s_fields_are_such_as_the_service_takes_and_nobody_s_are_another_s() {
-        let catalogue = Catalogue::builtin();
-        let file = catalogue.get(SERVICE, "2026.1").unwrap();
-        let mut seen = std::collections::BTreeSet::new();
-        for seed in 0..500 {
-            let ops = fields(seed, "33.12.08.2002");
-            let edit = Edit { parents: vec![], change: ChangeHash([0; 32]), time: 0, ops, staff: None };
-            assert_eq!(check_edit(&file.service, &edit, true), Ok(()), "{seed}");
-            assert!(seen.insert(format!("{:?}", edit.ops)), "{seed}");
-        }
-    }
-}
