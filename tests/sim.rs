@@ -62,6 +62,8 @@ fn happened(counts: &Counts) {
         "revocations",
         "grants",
         "uploads cut",
+        "phones restored",
+        "branches of forked journals",
         "chose",
         "decided: ajukan",
         "decided: tarik",

@@ -2,11 +2,15 @@
 
 mod bad_input;
 mod conflict;
+mod day;
 mod demo;
+mod disk;
+mod faults;
 mod frozen;
 mod kill;
 mod live;
 mod proxy;
+mod restored;
 mod script;
 mod secret;
 mod services;

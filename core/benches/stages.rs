@@ -66,7 +66,7 @@ fn run(key: &SeededKey, epoch: [u8; 8]) -> Run {
     let author = Author { signer: key, epoch };
     let mut replica = Replica::open(MemoryStore::default(), SeededKey::new(0).public_key()).unwrap();
     open_applications(&mut replica, &author, 0..RUN);
-    replica.run(&village(), &author.journal(village()).id(), 0, 1 << 20).unwrap().unwrap()
+    replica.run(&village(), &author.journal(village()).id(), 0, 1 << 20).unwrap().unwrap().run
 }
 
 /// A store in a file where the device of this key is certified.
@@ -82,7 +82,7 @@ fn certified(path: &std::path::Path, key: &SeededKey) -> Replica<SqliteStore> {
         not_after: NOW,
         officer: "Petugas fiktif".into(),
     });
-    replica.transaction(|replica| replica.append(&author, village(), None, &certificate, &mut dice)).unwrap();
+    replica.transaction(|replica| replica.append(&author, village(), None, &certificate, [0; 16])).unwrap();
     replica
 }
 
@@ -99,7 +99,6 @@ fn verify(c: &mut Criterion) {
 
 /// A document of so many edits, the change before the last, and the last.
 fn document(edits: usize) -> (Document, ChangeHash, ChangeHash) {
-    let journal = JournalId([3; 32]);
     let mut document = Document::default();
     let mut heads = Vec::new();
     let mut last = [ChangeHash([0; 32]); 2];
@@ -108,7 +107,9 @@ fn document(edits: usize) -> (Document, ChangeHash, ChangeHash) {
         if edit == 0 {
             ops = people::fields(0, VILLAGE);
         }
-        let change = document.replay(&heads, &journal, NOW + edit as i64, &ops, None).unwrap();
+        // Each edit has an actor of its own.
+        let actor = (edit as u128).to_be_bytes();
+        let change = document.replay(&heads, &actor, NOW + edit as i64, &ops, None).unwrap();
         heads = vec![change];
         last = [last[1], change];
     }
@@ -118,11 +119,11 @@ fn document(edits: usize) -> (Document, ChangeHash, ChangeHash) {
 fn replay(c: &mut Criterion) {
     let mut group = c.benchmark_group("replay");
     let fields = people::fields(1, VILLAGE);
-    let first = Document::default().replay(&[], &JournalId([4; 32]), NOW, &fields, None).unwrap();
+    let first = Document::default().replay(&[], &[4; 16], NOW, &fields, None).unwrap();
     group.bench_function("an application's first edit", |b| {
         b.iter(|| {
             let mut document = Document::default();
-            document.replay(&[], &JournalId([4; 32]), NOW, black_box(&fields), Some(first)).unwrap()
+            document.replay(&[], &[4; 16], NOW, black_box(&fields), Some(first)).unwrap()
         });
     });
     let ops = [text("rt", "011"), text("rw", "012"), text("pekerjaan", "nelayan")];
@@ -131,7 +132,7 @@ fn replay(c: &mut Criterion) {
         for (name, parent) in [("at the heads", head), ("forked", before)] {
             group.bench_function(BenchmarkId::new(name, edits), |b| {
                 let replay = |mut document: Document| {
-                    document.replay(&[parent], &JournalId([5; 32]), NOW, black_box(&ops), None).unwrap();
+                    document.replay(&[parent], &[5; 16], NOW, black_box(&ops), None).unwrap();
                     document
                 };
                 b.iter_batched(|| document.clone(), replay, BatchSize::SmallInput);

@@ -1,7 +1,7 @@
 //! Documents: an application's registers as they merge. The only file that names Automerge.
 //!
 //! A document is a flat map of registers that hold text. It is never parsed from foreign bytes: edits travel as
-//! field operations, and every replica replays them under the same actor at the same parents, arriving at the
+//! field operations, and every replica replays each under its own actor at the same parents, arriving at the
 //! same change hash. What is loaded here was saved by this replica.
 
 use std::borrow::Cow;
@@ -13,8 +13,8 @@ use automerge::legacy::{Key, ObjectId, Op as Operation, OpType};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, Automerge, Change, ExpandedChange, ObjId, ROOT, ReadDoc, ScalarValue};
 
+use crate::journal::ChangeHash;
 use crate::journal::body::{Edit, Op, Value};
-use crate::journal::{ChangeHash, JournalId};
 
 /// An edit could not be replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +50,7 @@ enum Kept {
 /// The one edit of a document: it puts registers, each once.
 #[derive(Clone)]
 struct Sole {
-    journal: JournalId,
+    actor: [u8; 16],
     time: i64,
     ops: Vec<Op>,
     hash: ChangeHash,
@@ -73,8 +73,8 @@ impl Document {
     }
 
     /// The document of one edit that this replica has replayed before; none where that takes a replay.
-    pub fn of_first(journal: &JournalId, edit: &Edit) -> Option<Self> {
-        Some(Self(Kept::Sole(Box::new(Sole::new(journal, edit.time, &edit.ops, edit.change)?))))
+    pub fn of_first(actor: &[u8; 16], edit: &Edit) -> Option<Self> {
+        Some(Self(Kept::Sole(Box::new(Sole::new(actor, edit.time, &edit.ops, edit.change)?))))
     }
 
     /// Bytes for this replica's cache, which the caller compresses; none while [`Document::of_first`] is as good.
@@ -102,18 +102,19 @@ impl Document {
         }
     }
 
-    /// Replays operations at `parents` under the actor of `journal`, takes the change over and returns its hash.
+    /// Replays operations at `parents` under an edit's own actor ([`crate::journal::actor`]), takes the change over
+    /// and returns its hash.
     /// With `expected`, the document stays as it was unless the hash comes out equal.
     pub fn replay(
         &mut self,
         parents: &[ChangeHash],
-        journal: &JournalId,
+        actor: &[u8; 16],
         time: i64,
         ops: &[Op],
         expected: Option<ChangeHash>,
     ) -> Result<ChangeHash, ReplayError> {
         if let (Kept::Empty, [], Some(expected)) = (&self.0, parents, expected)
-            && let Some(sole) = Sole::new(journal, time, ops, expected)
+            && let Some(sole) = Sole::new(actor, time, ops, expected)
             && sole.change().hash().0 == expected.0
         {
             self.0 = Kept::Sole(Box::new(sole));
@@ -130,7 +131,7 @@ impl Document {
         } else {
             whole.fork_at(&native).map_err(|_| ReplayError::Parents)?
         };
-        fork.set_actor(actor(journal));
+        fork.set_actor(ActorId::from(&actor[..]));
         let hash = commit(&mut fork, time, ops)?;
         if expected.is_some_and(|expected| expected != hash) {
             return Err(ReplayError::Hash);
@@ -223,11 +224,11 @@ impl Document {
 impl Sole {
     /// None where the operations are more than puts of different registers: what then is written, or whether
     /// anything is, the merge library has to say.
-    fn new(journal: &JournalId, time: i64, ops: &[Op], hash: ChangeHash) -> Option<Self> {
+    fn new(actor: &[u8; 16], time: i64, ops: &[Op], hash: ChangeHash) -> Option<Self> {
         let mut seen = BTreeSet::new();
         let plain = ops.iter().all(|op| op.value != Value::Clear && seen.insert(op.register.as_str()));
         let plain = plain && !ops.is_empty();
-        plain.then(|| Self { journal: *journal, time, ops: ops.to_vec(), hash })
+        plain.then(|| Self { actor: *actor, time, ops: ops.to_vec(), hash })
     }
 
     fn registers(&self) -> impl Iterator<Item = (String, String)> {
@@ -246,7 +247,7 @@ impl Sole {
         };
         Change::from(ExpandedChange {
             operations: self.registers().map(put).collect(),
-            actor_id: actor(&self.journal),
+            actor_id: ActorId::from(&self.actor[..]),
             hash: None,
             seq: 1,
             start_op: NonZeroU64::MIN,
@@ -286,10 +287,6 @@ fn conflict(whole: &Automerge, register: String) -> Option<Conflict> {
     differs.then_some(Conflict { register, values })
 }
 
-fn actor(journal: &JournalId) -> ActorId {
-    ActorId::from(&journal.0[..])
-}
-
 fn commit(fork: &mut Automerge, time: i64, ops: &[Op]) -> Result<ChangeHash, ReplayError> {
     let mut transaction = fork.transaction();
     for op in ops {
@@ -322,18 +319,21 @@ mod tests {
         Op { register: register.into(), value: Value::Text(value.into()) }
     }
 
-    const A: JournalId = JournalId([1; 32]);
-    const B: JournalId = JournalId([2; 32]);
+    /// Actors: each edit has its own.
+    const A: [u8; 16] = [1; 16];
+    const A2: [u8; 16] = [3; 16];
+    const B: [u8; 16] = [2; 16];
+    const B2: [u8; 16] = [4; 16];
 
     #[test]
     fn edits_of_different_fields_both_survive_and_orders_agree() {
         let mut first = Document::default();
         let root = first.replay(&[], &A, 1, &[op("nama", "Sri"), op("rt", "1")], None).unwrap();
         let mut second = first.clone();
-        let a = first.replay(&[root], &A, 2, &[op("rt", "2")], None).unwrap();
+        let a = first.replay(&[root], &A2, 2, &[op("rt", "2")], None).unwrap();
         let b = second.replay(&[root], &B, 3, &[op("rw", "5")], None).unwrap();
         first.replay(&[root], &B, 3, &[op("rw", "5")], Some(b)).unwrap();
-        second.replay(&[root], &A, 2, &[op("rt", "2")], Some(a)).unwrap();
+        second.replay(&[root], &A2, 2, &[op("rt", "2")], Some(a)).unwrap();
         assert_eq!(first.heads(), second.heads());
         assert_eq!(first.registers(), second.registers());
         assert_eq!(first.registers()["rw"], "5");
@@ -344,12 +344,12 @@ mod tests {
     fn edits_of_the_same_field_conflict_until_chosen() {
         let mut document = Document::default();
         let root = document.replay(&[], &A, 1, &[op("alamat", "x")], None).unwrap();
-        let a = document.replay(&[root], &A, 2, &[op("alamat", "Jalan A")], None).unwrap();
+        let a = document.replay(&[root], &A2, 2, &[op("alamat", "Jalan A")], None).unwrap();
         let b = document.replay(&[root], &B, 2, &[op("alamat", "Jalan B")], None).unwrap();
         let conflicts = document.conflicts();
         assert_eq!(conflicts.len(), 1);
         assert_eq!(conflicts[0].values, [("Jalan A".into(), a), ("Jalan B".into(), b)]);
-        document.replay(&[a, b], &B, 3, &[op("alamat", "Jalan B")], None).unwrap();
+        document.replay(&[a, b], &B2, 3, &[op("alamat", "Jalan B")], None).unwrap();
         assert!(document.conflicts().is_empty());
         let copy = Document::load(&document.save().unwrap()).unwrap();
         assert_eq!(copy.heads(), document.heads());

@@ -27,6 +27,7 @@ mod engine;
 mod enrol;
 mod fields;
 mod key;
+mod mark;
 mod pen;
 mod profile;
 mod socket;
@@ -85,6 +86,17 @@ impl ClientError {
         matches!(
             self,
             Self::Network(_) | Self::TimedOut(_) | Self::Replica(ReplicaError::Store(StoreError::Busy))
+        )
+    }
+}
+
+impl ClientError {
+    /// Whether the medium failed or has no room: what was asked for last is not saved, what was saved before is.
+    pub fn is_of_the_medium(&self) -> bool {
+        matches!(
+            self,
+            Self::Replica(ReplicaError::Store(StoreError::Broken(_) | StoreError::Full))
+                | Self::Attachment(AttachmentError::Broken(_) | AttachmentError::Full)
         )
     }
 }
@@ -148,9 +160,19 @@ impl Phone {
                 "kunci perangkat bukan kunci yang didaftarkan: pulihkan device.key, atau daftarkan folder baru",
             ));
         }
-        let replica = Replica::open(store, profile.office)?;
+        let mut replica = Replica::open(store, profile.office)?;
+        mark::check(&mut replica, &dir.join(STORE))?;
         let files = AttachmentStore::open(dir.join(ATTACHMENTS))?;
         Ok(Self { replica, signer, files, profile, dir: dir.to_owned() })
+    }
+
+    /// After the medium failed: opens the store anew, checks it, and only then lets it be used.
+    ///
+    /// # Errors
+    /// Where it fails again, or does not hold together.
+    pub fn mend(&mut self) -> Result<(), ClientError> {
+        self.replica.store.reopen()?;
+        Ok(self.replica.check_heads()?)
     }
 
     /// Who and where it is enrolled.

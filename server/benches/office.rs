@@ -51,7 +51,7 @@ fn deliveries(device: &SeededKey, submitted: bool) -> [Vec<Delivery>; 2] {
         let mut opened = Vec::new();
         let mut cut = |replica: &mut Replica<MemoryStore>, after, at: usize| {
             replica.transaction(|replica| replica.seal(&author, place)).unwrap();
-            let runs = vec![replica.run(&place, &journal, after, 1 << 20).unwrap().unwrap()];
+            let runs = vec![replica.run(&place, &journal, after, 1 << 20).unwrap().unwrap().run];
             sent.get_mut(at).unwrap().push(Delivery { author: device.author(), runs });
         };
         for seed in 0..EACH {

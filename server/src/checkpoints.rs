@@ -9,20 +9,26 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use crate::config::limits;
+use crate::serve::Course;
 
-/// Starts the thread over a connection of its own; it ends soon after `stop` says so.
+/// Starts the thread over a connection of its own; it ends soon after the office no longer serves.
 ///
 /// # Errors
 /// Where the system gives no thread.
-pub fn start(store: SqliteStore, stop: watch::Receiver<bool>) -> std::io::Result<JoinHandle<()>> {
+pub fn start(store: SqliteStore, course: watch::Receiver<Course>) -> std::io::Result<JoinHandle<()>> {
     let thread = std::thread::Builder::new().name("loket-checkpoints".into());
     thread.spawn(move || {
-        // Nobody left who could say so: the office has ended.
-        while !*stop.borrow() && stop.has_changed().is_ok() {
+        // Where nobody is left who could say so, the office has ended.
+        while *course.borrow() == Course::Serving && course.has_changed().is_ok() {
             std::thread::sleep(limits::CHECKPOINT_EVERY);
-            if let Err(error) = look(&store) {
-                // Nothing is lost: the log stays, and the writer moves it in the end.
-                warn!(%error, "no checkpoint");
+            match look(&store) {
+                Ok(()) => {}
+                Err(StoreError::Busy) => debug!("somebody else moves the log"),
+                Err(error) => {
+                    // Nothing is lost, since the log stays; from here on the writer moves it.
+                    warn!(%error, "no checkpoints any more");
+                    return;
+                }
             }
         }
         debug!("checkpoints ended");

@@ -84,6 +84,10 @@ pub mod limits {
     pub const CHECKPOINT_PAGES: i64 = 4_096;
     /// Between its looks at the log.
     pub const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
+    /// Tries to open the store anew after the medium failed; then the office ends, unless it only lacks room.
+    pub const REOPEN_ATTEMPTS: u32 = 3;
+    /// After each that failed.
+    pub const REOPEN_PAUSE: Duration = Duration::from_millis(500);
     /// For sessions and connections to end at a shutdown.
     pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
     /// For the writer to finish its queue at a shutdown.

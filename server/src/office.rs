@@ -12,7 +12,7 @@ use loket_core::journal::run::Run;
 use loket_core::journal::{AuthorId, ChangeHash, EntryHash, JournalId, Partition};
 use loket_core::replica::case::{Case, Standing};
 use loket_core::replica::learn::{LearnError, Learned};
-use loket_core::replica::write::{Author, Dice};
+use loket_core::replica::write::{Author, Dice, EPOCH, random};
 use loket_core::replica::{Replica, ReplicaError, rows};
 use loket_core::store::{Store, Table};
 
@@ -30,6 +30,12 @@ mod tests;
 
 /// The office's epoch when it is founded; a new one begins with a restored backup.
 const FIRST_EPOCH: u64 = 1;
+
+/// What the epochs of the office's journals begin with: a later office epoch's sort behind, so that its decisions
+/// come after those that an earlier one made, whenever they come back.
+fn beginning(office_epoch: u64) -> [u8; 4] {
+    u32::try_from(office_epoch).unwrap_or(u32::MAX).to_be_bytes()
+}
 
 /// The office over a store.
 pub struct Office<S> {
@@ -63,7 +69,6 @@ impl<S: Store> Office<S> {
     pub fn open(store: S, signer: Arc<dyn Signer>, dice: &mut Dice<'_>) -> Result<Self, ReplicaError> {
         let mut replica = Replica::open(store, signer.public_key())?;
         let (epoch, office_epoch) = replica.transaction(|replica| {
-            let epoch = replica.epoch(dice)?;
             let row = replica.meta("office_epoch")?;
             let office_epoch = match row.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))) {
                 Some(epoch) => epoch,
@@ -71,6 +76,10 @@ impl<S: Store> Office<S> {
                     replica.set_meta("office_epoch", Some(&FIRST_EPOCH.to_be_bytes()))?;
                     FIRST_EPOCH
                 }
+            };
+            let epoch = match replica.meta(EPOCH)?.and_then(|bytes| bytes.try_into().ok()) {
+                Some(epoch) => epoch,
+                None => replica.begin_epoch(&beginning(office_epoch), dice)?,
             };
             Ok((epoch, office_epoch))
         })?;
@@ -156,7 +165,7 @@ impl<S: Store> Office<S> {
     ) -> Result<(), ReplicaError> {
         let signer = self.signer();
         let author = Author { signer: &*signer, epoch: self.epoch };
-        self.replica.append(&author, partition, application, body, dice)?;
+        self.replica.append(&author, partition, application, body, random(dice))?;
         self.touched.insert(partition);
         Ok(())
     }
@@ -228,7 +237,7 @@ impl<S: Store> Office<S> {
     pub(crate) fn own_edit(&self, case: &Case) -> Option<ChangeHash> {
         let author = Author { signer: &*self.signer, epoch: self.epoch };
         let journal = author.journal(case.partition).id();
-        let mine = case.edits.iter().filter(|e| e.journal == journal && e.standing == Standing::Applied);
+        let mine = case.edits.iter().filter(|e| e.line == journal && e.standing == Standing::Applied);
         mine.max_by_key(|edit| edit.seq)?.edit.as_ref().map(|edit| edit.change)
     }
 

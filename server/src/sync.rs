@@ -30,10 +30,11 @@ use tracing::{debug, error, info};
 
 use crate::config::{Failure, dice, limits, now};
 use crate::connection::Life;
-use crate::ingest::Hint;
+use crate::ingest::{Hint, Unavailable};
 use crate::office::Delivery;
 use crate::office::library::OfficeLibrary;
 use crate::router::App;
+use crate::serve::Course;
 use crate::telemetry;
 
 /// Buffer for what is read of a connection, in bytes: thousands of phones are connected and silent.
@@ -124,6 +125,8 @@ enum End {
     Stopped,
     /// This side failed; the cause is in the log.
     Trouble,
+    /// This side has no room.
+    Full,
 }
 
 impl End {
@@ -135,6 +138,7 @@ impl End {
             End::Limit(what) => what,
             End::Replaced => "replaced",
             End::Stopped => "stopped",
+            End::Full => "full",
         }
     }
 
@@ -146,7 +150,8 @@ impl End {
             End::Limit(_) => say(CODE_TROUBLE, "sambungan terlalu lama diam: sambungkan lagi"),
             End::Replaced => say(CODE_TROUBLE, "perangkat ini tersambung lagi lewat sambungan lain"),
             End::Stopped => say(CODE_STOPPED, "kantor sedang dimatikan: sambungkan lagi nanti"),
-            End::Trouble => say(CODE_TROUBLE, "gangguan di kantor: ulangi nanti"),
+            End::Trouble => say(CODE_TROUBLE, &Unavailable::Trouble.to_string()),
+            End::Full => say(CODE_TROUBLE, &Unavailable::Full.to_string()),
         }
     }
 }
@@ -156,6 +161,15 @@ impl From<SessionError> for End {
         match error {
             SessionError::Protocol(ProtocolError::Ended(_)) => End::Gone,
             error => End::Fault(error),
+        }
+    }
+}
+
+impl From<Unavailable> for End {
+    fn from(why: Unavailable) -> Self {
+        match why {
+            Unavailable::Trouble => End::Trouble,
+            Unavailable::Full => End::Full,
         }
     }
 }
@@ -247,7 +261,7 @@ struct Talk {
     /// None while a blocking task has it.
     session: Option<Session>,
     hints: broadcast::Receiver<Hint>,
-    stop: watch::Receiver<bool>,
+    stop: watch::Receiver<Course>,
     end: Arc<Notify>,
     peer: Option<(AuthorId, u64)>,
     scope: BTreeSet<Partition>,
@@ -332,12 +346,13 @@ impl Talk {
             Woken::Hint(hint) => Box::pin(self.heed(hint)).await,
             Woken::Tick => self.look_at_clock(),
             Woken::Replaced => Err(End::Replaced),
+            Woken::Stop if *self.stop.borrow() == Course::Failed => Err(End::Trouble),
             Woken::Stop => Err(End::Stopped),
         }
     }
 
     async fn wait(&mut self) -> Woken {
-        if *self.stop.borrow() {
+        if *self.stop.borrow() != Course::Serving {
             return Woken::Stop;
         }
         tokio::select! {
@@ -414,7 +429,7 @@ impl Talk {
     ) -> Result<Vec<(JournalId, LearnError)>, End> {
         let Some((author, _)) = self.peer else { return Err(End::Trouble) };
         self.scope.extend(runs.iter().map(|run| run.journal.partition));
-        self.app.writer.deliver(Delivery { author, runs }).await.map_err(|_| End::Trouble)
+        Ok(self.app.writer.deliver(Delivery { author, runs }).await?)
     }
 
     /// Looks at what others brought, as far as it concerns this phone.

@@ -264,6 +264,25 @@ impl World {
         self.after(back, Event::Wake(phone));
     }
 
+    /// The phone's store is put back to an older copy, unnoticed: what came since is gone from it, and its officer
+    /// goes on under numbers that may have been used.
+    fn restore(&mut self, phone: usize) {
+        if self.phones[phone].saved.is_empty() || self.phones[phone].revoked {
+            return;
+        }
+        let copy = self.dice.below(self.phones[phone].saved.len());
+        self.note(format!("phone {phone} is restored to an old copy"));
+        self.count("phones restored");
+        let office = self.office.public_key();
+        let p = &mut self.phones[phone];
+        p.replica = Replica::open(p.saved[copy].clone(), office).unwrap();
+        p.session = None;
+        p.awake = true;
+        let (back, work) = (self.dice.range(1_000, 900_000), self.dice.range(0, 60_000));
+        self.after(back, Event::Connect(phone));
+        self.after(work, Event::Officer(phone));
+    }
+
     pub fn phone_notices(&mut self, link: usize) -> Result<(), String> {
         let phone = self.links[link].phone;
         let cut = self.faulty || self.links[link].dead;
@@ -284,10 +303,11 @@ impl World {
 
     /// Signs what the officer wrote; a phone does so before it sends.
     fn seal(&mut self, phone: usize) -> Result<(), String> {
-        let p = &mut self.phones[phone];
-        let (key, epoch) = (&p.key, p.epoch);
-        let author = loket_core::replica::write::Author { signer: key, epoch };
+        let (p, dice) = (&mut self.phones[phone], &mut self.dice);
+        let key = &p.key;
         let sealed = p.replica.transaction(|replica| {
+            let epoch = replica.epoch(&mut |bytes| dice.fill(bytes))?;
+            let author = loket_core::replica::write::Author { signer: key, epoch };
             for partition in replica.store.partitions()? {
                 replica.seal(&author, partition)?;
             }
@@ -374,8 +394,9 @@ impl World {
             return Ok(());
         }
         let phone = self.dice.below(self.phones.len());
-        match self.dice.below(10) {
+        match self.dice.below(13) {
             0 | 1 => self.crash(phone),
+            10..=12 => self.restore(phone),
             2..=4 => {
                 let hours = self.dice.range(60_000, 3 * 3_600_000);
                 self.note(format!("phone {phone} sleeps"));

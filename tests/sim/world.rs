@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use loket_core::catalogue::Role;
 use loket_core::identity::{SeededKey, Signer};
-use loket_core::journal::{AttachmentHash, AuthorId, EntryHash, JournalId, Partition};
+use loket_core::journal::{AttachmentHash, AuthorId, EntryHash, Partition};
 use loket_core::replica::Replica;
 use loket_core::store::memory::MemoryStore;
 use loket_core::sync::session::Session;
@@ -79,7 +79,8 @@ pub struct Phone {
     pub key: SeededKey,
     pub author: AuthorId,
     pub replica: Replica<MemoryStore>,
-    pub epoch: [u8; 8],
+    /// Copies of its store, as a backup of the phone keeps them: the oldest first.
+    pub saved: Vec<MemoryStore>,
     pub role: Role,
     /// Its certificate's partitions.
     pub places: Vec<Partition>,
@@ -124,7 +125,7 @@ pub struct World {
     pub staff: Vec<(u32, Role)>,
     pub faulty: bool,
     /// Receipted entries that any phone has seen a receipt of.
-    pub receipted: BTreeMap<(Partition, JournalId, u64), EntryHash>,
+    pub receipted: BTreeSet<(Partition, EntryHash)>,
     pub watch: invariants::Watch,
     pub counts: Counts,
     log: VecDeque<String>,
@@ -156,7 +157,7 @@ impl World {
             arrived: BTreeSet::new(),
             staff: Vec::new(),
             faulty: true,
-            receipted: BTreeMap::new(),
+            receipted: BTreeSet::new(),
             watch: invariants::Watch::default(),
             counts: Counts::new(),
             log: VecDeque::new(),
@@ -206,14 +207,13 @@ impl World {
                 office.certify(public, role, &places, "Petugas", now, &mut |bytes| dice.fill(bytes))
             };
             self.office.write(certify).unwrap();
-            let mut replica = Replica::open(MemoryStore::default(), self.office.public_key()).unwrap();
+            let replica = Replica::open(MemoryStore::default(), self.office.public_key()).unwrap();
             let dice = &mut self.dice;
-            let epoch = replica.transaction(|replica| replica.epoch(&mut |bytes| dice.fill(bytes))).unwrap();
             self.phones.push(Phone {
                 author: key.author(),
                 key,
                 replica,
-                epoch,
+                saved: Vec::new(),
                 role,
                 places,
                 clock: if dice.chance(20) { dice.range(0, 600_000) as i64 - 300_000 } else { 0 },

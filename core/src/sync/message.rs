@@ -7,6 +7,7 @@ use crate::journal::receipt::{MAX_HELD, WireReceipt};
 use crate::journal::run::{Head, Run, bounded};
 use crate::journal::vector::MAX_JOURNALS;
 use crate::journal::{AuthorId, JournalId, Partition, encode};
+use crate::sync::known::MAX_TRAIL;
 
 /// Version of the protocol. A peer of another one is told so and let go.
 pub const VERSION: u16 = 1;
@@ -60,6 +61,42 @@ pub enum Message {
     /// The session ends: a stable code and a sentence.
     #[n(10)]
     Error(#[n(0)] u16, #[n(1)] String),
+    /// The peer's head of a line is on another branch: some of the sender's entries before it.
+    #[n(11)]
+    Trail(#[n(0)] Trail),
+    /// The last entry of a trail that the sender has too.
+    #[n(12)]
+    Common(#[n(0)] Common),
+}
+
+/// Entries of a forked journal, from the newest back, with growing gaps.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Trail {
+    /// The partition.
+    #[n(0)]
+    pub partition: Partition,
+    /// The line.
+    #[n(1)]
+    pub line: JournalId,
+    /// The entries.
+    #[n(2)]
+    pub heads: Vec<Head>,
+}
+
+/// Where two branches of a journal are known to be one.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Common {
+    /// The partition.
+    #[n(0)]
+    pub partition: Partition,
+    /// The line that the trail was about.
+    #[n(1)]
+    pub line: JournalId,
+    /// The entry; number 0 where they have none in common.
+    #[n(2)]
+    pub head: Head,
 }
 
 /// Who speaks.
@@ -199,6 +236,7 @@ impl Message {
                             && r.held.len() <= MAX_HELD
                     })
             }
+            Message::Trail(trail) => trail.heads.len() <= MAX_TRAIL,
             Message::Taken(taken) => taken.refused.len() <= MAX_RUNS,
             _ => true,
         };

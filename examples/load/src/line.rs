@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use futures_util::{SinkExt, StreamExt};
 use loket_core::identity::PublicKey;
 use loket_core::journal::receipt::Receipt;
-use loket_core::journal::run::Run;
 use loket_core::journal::vector::Vector;
 use loket_core::journal::{AuthorId, EntryHash, JournalId, Partition};
 use loket_core::replica::ReplicaError;
-use loket_core::sync::Library;
+use loket_core::replica::lines::At;
 use loket_core::sync::message::MAX_FRAME;
 use loket_core::sync::session::{Output, Session};
+use loket_core::sync::{Library, Sending};
 use loket_server::config::dice;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -112,7 +112,7 @@ impl Library for Nothing {
         Ok(None)
     }
 
-    fn run(&self, _: &Partition, _: &JournalId, _: u64, _: usize) -> Result<Option<Run>, ReplicaError> {
+    fn run(&self, _: &Partition, _: &JournalId, _: u64, _: usize) -> Result<Option<Sending>, ReplicaError> {
         Ok(None)
     }
 
@@ -120,7 +120,15 @@ impl Library for Nothing {
         Ok(None)
     }
 
-    fn goes_first(&self, _: &Partition, _: &JournalId) -> Result<bool, ReplicaError> {
+    fn way(&self, _: &Partition, _: &EntryHash) -> Result<Vec<At>, ReplicaError> {
+        Ok(Vec::new())
+    }
+
+    fn forked(&self, _: &Partition, _: &JournalId) -> Result<bool, ReplicaError> {
         Ok(false)
+    }
+
+    fn turn(&self, _: &Partition, _: &JournalId) -> Result<(u8, u64), ReplicaError> {
+        Ok((0, 0))
     }
 }

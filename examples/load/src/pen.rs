@@ -6,7 +6,9 @@ use loket_core::catalogue::ServiceFile;
 use loket_core::identity::{Signature, Signer};
 use loket_core::journal::body::{Body, Edit, NONCE};
 use loket_core::journal::run::{Head, Run, WireEntry, signed_bytes};
-use loket_core::journal::{Content, HEADER_VERSION, Header, Journal, JournalId, StoredEntry, body_hash};
+use loket_core::journal::{
+    Content, HEADER_VERSION, Header, Journal, JournalId, StoredEntry, actor, body_hash,
+};
 use loket_core::number::Number;
 use loket_core::replica::write::text;
 use loket_core::sync::message::{Batch, Message};
@@ -56,7 +58,7 @@ impl Pen {
             }
             left -= some;
             let signature: Signature = self.device.key.sign(&signed_bytes(&self.id, &self.head))?;
-            let run = Run { journal: self.journal, first, entries, signature };
+            let run = Run { journal: self.journal, first, entries, signature, after: None };
             self.batches += 1;
             frames.push(Message::Batch(Batch::pack(self.batches, &[run])?).to_bytes());
         }
@@ -80,9 +82,9 @@ impl Pen {
         ];
         ops.extend(fields(seed, &village));
         let time = now();
-        let change = Document::default().replay(&[], &self.id, time, &ops, None)?;
         let mut nonce = [0; NONCE];
         dice(&mut nonce);
+        let change = Document::default().replay(&[], &actor(&self.id, &nonce), time, &ops, None)?;
         let body = Body::Edit(Edit { parents: Vec::new(), change, time, ops, staff: None }).to_bytes(nonce);
         let header = Header {
             version: HEADER_VERSION,
@@ -93,7 +95,8 @@ impl Pen {
             application: None,
             extension: None,
         };
-        let entry = StoredEntry { hash: header.hash(), header, content: Content::Present(body) };
+        let entry =
+            StoredEntry { hash: header.hash(), line: self.id, header, content: Content::Present(body) };
         self.head = Head { seq: entry.header.seq, hash: entry.hash };
         Ok(WireEntry::close(&entry, None))
     }

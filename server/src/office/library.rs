@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use loket_core::identity::{PublicKey, Signature, Signer};
 use loket_core::journal::receipt::{MAX_HELD, Receipt};
-use loket_core::journal::run::Run;
 use loket_core::journal::vector::Vector;
 use loket_core::journal::{AuthorId, EntryHash, JournalId, Partition};
+use loket_core::replica::lines::At;
 use loket_core::replica::{Replica, ReplicaError};
-use loket_core::store::{Store, Table};
-use loket_core::sync::Library;
+use loket_core::store::{Store, StoreError, Table};
+use loket_core::sync::{Library, Sending};
 
 use super::Office;
 
@@ -60,15 +60,17 @@ impl<S: Store> OfficeLibrary<'_, S> {
     }
 
     fn make(&self, partition: &Partition) -> Result<Receipt, ReplicaError> {
-        // The number is read before the vector: should an entry arrive in between, the receipt says more than
-        // its number, never less.
+        // The number is read before the vector, which is then taken back to it.
         let number = self.replica.position(partition)?;
+        let vector = self.replica.vector_at(partition, number)?;
+        // A fork that was found in between: then the next asking finds it all.
+        let vector = vector.ok_or(StoreError::Busy)?;
         let mut receipt = Receipt {
             partition: *partition,
             epoch: self.epoch,
             number,
             time: self.now,
-            vector: self.replica.vector_at(partition, number)?,
+            vector,
             backup: Vector::default(),
             held: self.held(partition)?,
             signature: Signature([0; 64]),
@@ -111,7 +113,7 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
         if epoch != self.epoch || number > self.replica.position(partition)? {
             return Ok(None);
         }
-        self.replica.vector_at(partition, number).map(Some)
+        self.replica.vector_at(partition, number)
     }
 
     fn receipt(&self, partition: &Partition) -> Result<Option<Receipt>, ReplicaError> {
@@ -137,7 +139,7 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
         journal: &JournalId,
         after: u64,
         bytes: usize,
-    ) -> Result<Option<Run>, ReplicaError> {
+    ) -> Result<Option<Sending>, ReplicaError> {
         self.replica.run(partition, journal, after, bytes)
     }
 
@@ -150,7 +152,15 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
         self.replica.hash_at(partition, journal, seq)
     }
 
-    fn goes_first(&self, partition: &Partition, journal: &JournalId) -> Result<bool, ReplicaError> {
-        self.replica.is_office_journal(partition, journal)
+    fn way(&self, partition: &Partition, hash: &EntryHash) -> Result<Vec<At>, ReplicaError> {
+        self.replica.way_to(partition, hash)
+    }
+
+    fn forked(&self, partition: &Partition, line: &JournalId) -> Result<bool, ReplicaError> {
+        Ok(self.replica.line(partition, line)?.is_some_and(|row| row.forked))
+    }
+
+    fn turn(&self, partition: &Partition, line: &JournalId) -> Result<(u8, u64), ReplicaError> {
+        self.replica.turn(partition, line)
     }
 }

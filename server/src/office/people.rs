@@ -185,7 +185,7 @@ impl<S: Store> Office<S> {
         for partition in scope {
             let journals = self.replica.journals(&partition)?;
             let own = journals.iter().filter(|(_, row)| row.journal.author == *author);
-            let last = own.map(|(id, row)| (*id, row.head.seq)).collect();
+            let last = own.map(|(_, row)| (row.journal.id(), row.head)).collect();
             let body = Body::Revocation(Revocation { author: *author, last, cause: cause.to_owned() });
             self.append(partition, None, &body, dice)?;
         }
