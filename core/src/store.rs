@@ -81,7 +81,7 @@ pub enum Table {
     Meta = 18,
     /// Notices to officers.
     Notice = 19,
-    /// Who names an attachment: hash, edit → application.
+    /// Who names an attachment beside its row's first: hash, edit → application.
     Naming = 20,
 }
 

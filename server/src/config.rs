@@ -78,6 +78,14 @@ pub mod limits {
     pub const JOBS_EVERY: Duration = Duration::from_secs(2);
     /// Between looks at certificates whose time may be over.
     pub const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+    /// Memory in which the writer keeps pages of the store, in bytes: indexes are touched all over.
+    pub const CACHE: u32 = 256 << 20;
+    /// Pages of 4 KiB in the store's log (1 GiB) above which the writer moves them itself.
+    pub const LOG_PAGES: u32 = 262_144;
+    /// Pages of the log (16 MiB) from which the checkpoints' thread moves them.
+    pub const CHECKPOINT_PAGES: i64 = 4_096;
+    /// Between its looks at the log.
+    pub const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
     /// Tries to open the store anew after the medium failed; then the office ends, unless it only lacks room.
     pub const REOPEN_ATTEMPTS: u32 = 3;
     /// After each that failed.
@@ -249,9 +257,14 @@ impl Folder {
         Ok(Replica::open(SqliteStore::read_only(self.database())?, signer.public_key())?)
     }
 
+    /// Opens another connection to the office's store.
+    pub fn store(&self) -> Result<SqliteStore, Failure> {
+        Ok(SqliteStore::open(self.database(), Durability::Power)?)
+    }
+
     fn open(&self) -> Result<Office<SqliteStore>, Failure> {
         let signer = self.signer()?;
-        let store = SqliteStore::open(self.database(), Durability::Power)?;
+        let store = self.store()?;
         Ok(Office::open(store, signer, &mut dice)?)
     }
 

@@ -185,7 +185,8 @@ impl<S: Store> Office<S> {
         let healing = restore::is_healing(&self.replica)?;
         for delivery in group {
             self.admit(delivery, dice)?;
-            let Learned { applications, partitions, refused, .. } = self.replica.learn(&delivery.runs)?;
+            let Learned { applications, partitions, refused, .. } =
+                self.replica.learn_entries(&delivery.runs)?;
             touched.extend(applications);
             if healing {
                 partitions.iter().try_for_each(|partition| self.meet(partition, now))?;
@@ -198,7 +199,7 @@ impl<S: Store> Office<S> {
             self.begin_anew(now, dice)?;
         }
         for (partition, id) in touched {
-            let case = self.replica.case(&partition, &id)?;
+            let case = self.replica.materialise(&partition, &id)?;
             self.settle(case, now, dice)?;
         }
         Ok(answers)

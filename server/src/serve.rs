@@ -21,6 +21,7 @@ use tower::ServiceExt;
 use tracing::{debug, error, info, warn};
 
 use crate::attachments::Shelves;
+use crate::checkpoints;
 use crate::config::{Failure, Folder, limits};
 use crate::connection::{Life, Watched};
 use crate::ingest::{Writer, WriterThread};
@@ -53,7 +54,7 @@ pub struct Server {
 impl Server {
     /// Opens the office and listens; `listen` is an address and port, port 0 for any free one.
     pub async fn start(folder: &Folder, listen: &str) -> Result<Server, Failure> {
-        let office = folder.office()?;
+        let mut office = folder.office()?;
         let signer = office.signer();
         let public = office.public_key();
         let shelves = Shelves::new(folder.attachments());
@@ -63,8 +64,11 @@ impl Server {
             ))
         })?;
         let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
+        office.replica.store.make_room(limits::CACHE, limits::LOG_PAGES)?;
         let (writer, thread) = Writer::start(office).map_err(|error| Failure::new(error.to_string()))?;
         let (stop, stopped) = watch::channel(Course::Serving);
+        let checkpoints = checkpoints::start(folder.store()?, stopped.clone())
+            .map_err(|error| Failure::new(error.to_string()))?;
         let app = Arc::new(App {
             writer,
             readers: Readers::new(folder.clone(), Arc::clone(&signer)),
@@ -80,7 +84,7 @@ impl Server {
             unwell: AtomicBool::new(false),
         });
         info!(%address, office = %app.office.author(), "serving");
-        let task = tokio::spawn(serve(app, listener, thread, stop.clone()));
+        let task = tokio::spawn(serve(app, listener, (checkpoints, thread), stop.clone()));
         Ok(Server { address, stop, task })
     }
 
@@ -109,7 +113,7 @@ impl Server {
 async fn serve(
     app: Arc<App>,
     listener: TcpListener,
-    thread: WriterThread,
+    (checkpoints, thread): (std::thread::JoinHandle<()>, WriterThread),
     course: watch::Sender<Course>,
 ) -> Result<(), Failure> {
     let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
@@ -140,6 +144,11 @@ async fn serve(
     };
     if timeout(limits::SHUTDOWN_TIMEOUT, all).await.is_err() {
         warn!("connections were cut at the shutdown");
+    }
+    // Before the writer ends: its last checkpoint is to meet no other.
+    let joined = tokio::task::spawn_blocking(move || checkpoints.join());
+    if timeout(limits::WRITER_TIMEOUT, joined).await.is_err() {
+        warn!("a checkpoint did not come to its end");
     }
     app.writer.stop().await;
     let joined = tokio::task::spawn_blocking(move || thread.join());

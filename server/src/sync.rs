@@ -39,7 +39,7 @@ use crate::serve::Course;
 use crate::telemetry;
 
 /// Buffer for what is read of a connection, in bytes: thousands of phones are connected and silent.
-const READ_BUFFER: usize = 4 << 10;
+const READ_BUFFER: usize = 512;
 /// Buffer for what is written, in bytes; larger frames pass by it.
 const WRITE_BUFFER: usize = 4 << 10;
 /// Code of the farewell at a shutdown.
@@ -328,7 +328,7 @@ impl Talk {
             // Full means that the peer reads nothing: no farewell then.
             let _ = self.line.push(farewell);
         }
-        self.line.close().await;
+        Box::pin(self.line.close()).await;
         gauge!(telemetry::SESSIONS).decrement(1.0);
         drop(place);
     }
@@ -336,12 +336,15 @@ impl Talk {
     /// Waits for something and deals with it.
     async fn turn(&mut self) -> Result<(), End> {
         match self.wait().await {
-            Woken::Frame(Some(Ok(Frame::Binary(frame)))) => self.receive(frame.to_vec()).await,
+            Woken::Frame(Some(Ok(Frame::Binary(frame)))) => {
+                // What deals with news is large, and not kept while the phone is silent.
+                Box::pin(self.receive(frame.to_vec())).await
+            }
             Woken::Frame(Some(Ok(Frame::Ping(_) | Frame::Pong(_)))) => Ok(()),
             Woken::Frame(Some(Ok(Frame::Text(_)))) => Err(malformed()),
             Woken::Frame(Some(Ok(Frame::Close(_))) | None) => Err(End::Gone),
             Woken::Frame(Some(Err(error))) => Err(wire(error)),
-            Woken::Hint(hint) => self.heed(hint).await,
+            Woken::Hint(hint) => Box::pin(self.heed(hint)).await,
             Woken::Tick => self.look_at_clock(),
             Woken::Replaced => Err(End::Replaced),
             Woken::Stop if *self.stop.borrow() == Course::Failed => Err(End::Trouble),

@@ -198,6 +198,17 @@ impl Case {
         changes.iter().map(name).collect()
     }
 
+    /// The document where no more than one edit is in it, which is not saved.
+    fn document_of_one(&mut self) {
+        let sole = |entry: &CaseEdit| Document::of_first(&entry.actor, entry.edit.as_ref()?);
+        for entry in self.edits.iter_mut().filter(|entry| entry.standing == Standing::Applied) {
+            match sole(entry) {
+                Some(document) => self.document = document,
+                None => entry.standing = Standing::Waiting,
+            }
+        }
+    }
+
     /// Replays every edit that can count now; repeats until nothing more can.
     fn advance<S: Store>(&mut self, replica: &Replica<S>) -> Result<(), ReplicaError> {
         let Some(file) = self.service.clone() else { return Ok(()) };
@@ -375,6 +386,10 @@ impl<S: Store> Replica<S> {
         let document = row.as_ref().and_then(|row| load_document(row.saved.as_ref()?));
         let applied: BTreeSet<u64> = match (&document, row) {
             (Some(_), Some(row)) => row.applied.into_iter().collect(),
+            // A document of one edit is not saved: its entry says it all.
+            (None, Some(row)) if row.saved.is_none() && row.applied.len() == 1 => {
+                row.applied.into_iter().collect()
+            }
             _ => BTreeSet::new(),
         };
         let mut case = Case {
@@ -384,7 +399,7 @@ impl<S: Store> Replica<S> {
             edits: Vec::new(),
             requests: Vec::new(),
             record: Vec::new(),
-            document: document.unwrap_or_default(),
+            document: Document::default(),
             tips: BTreeMap::new(),
             lines: BTreeMap::new(),
             changed: false,
@@ -394,6 +409,10 @@ impl<S: Store> Replica<S> {
             let journal = self.line_of(&mut case, entry.line)?.journal;
             let standing = if applied.contains(&position) { Standing::Applied } else { Standing::Waiting };
             self.sort_in(&mut case, &mut record, position, entry, &journal, standing);
+        }
+        match document {
+            Some(document) => case.document = document,
+            None => case.document_of_one(),
         }
         // The office's epochs begin with their number: what a restored office decided anew comes after what it had
         // decided before, whenever that came back.
@@ -474,8 +493,7 @@ impl<S: Store> Replica<S> {
     fn save_document(&mut self, case: &Case) -> Result<(), ReplicaError> {
         let applied: Vec<u64> =
             case.edits.iter().filter(|e| e.standing == Standing::Applied).map(|e| e.position).collect();
-        let saved =
-            if applied.is_empty() { None } else { zstd::bulk::compress(&case.document.save(), 1).ok() };
+        let saved = case.document.save().and_then(|bytes| zstd::bulk::compress(&bytes, 1).ok());
         let row = DocumentRow { applied, saved };
         self.store.put(&case.partition, Table::Document, case.id.as_bytes(), Some(&rows::encode(&row)))?;
         Ok(())
@@ -486,9 +504,13 @@ impl<S: Store> Replica<S> {
             for op in entry.edit.iter().flat_map(|edit| &edit.ops) {
                 let Value::Attachment(hash, bytes) = op.value else { continue };
                 let mut row = self.attachment(&case.partition, &hash)?.unwrap_or_default();
+                let by = Some((entry.hash, case.id));
                 if !row.named {
-                    (row.bytes, row.named) = (bytes, true);
+                    (row.bytes, row.named, row.by) = (bytes, true, by);
                     self.put_attachment(&case.partition, &hash, &row)?;
+                }
+                if row.by == by {
+                    continue;
                 }
                 let key = [hash.as_bytes(), entry.hash.as_bytes()].concat();
                 self.store.put(&case.partition, Table::Naming, &key, Some(case.id.as_bytes()))?;
@@ -513,14 +535,14 @@ impl<S: Store> Replica<S> {
         partition: &Partition,
         hash: &crate::journal::AttachmentHash,
     ) -> Result<Vec<(EntryHash, EntryHash)>, ReplicaError> {
+        let first = self.attachment(partition, hash)?.and_then(|row| row.by);
         let rows = self.store.scan(partition, Table::Naming, hash.as_bytes(), None, MAX_NAMINGS)?;
         let damaged = |_| ReplicaError::Damaged("lampiran");
-        rows.iter()
-            .map(|(key, id)| {
-                let edit = EntryHash::try_from(key.get(32..).unwrap_or_default()).map_err(damaged)?;
-                Ok((edit, EntryHash::try_from(&id[..]).map_err(damaged)?))
-            })
-            .collect()
+        let others = rows.iter().map(|(key, id)| {
+            let edit = EntryHash::try_from(key.get(32..).unwrap_or_default()).map_err(damaged)?;
+            Ok((edit, EntryHash::try_from(&id[..]).map_err(damaged)?))
+        });
+        first.map(Ok).into_iter().chain(others).collect()
     }
 
     /// Writes what is known of an attachment.
@@ -616,9 +638,8 @@ impl<S: Store> Replica<S> {
         before: Option<[u8; 32]>,
         row: &mut ApplicationRow,
     ) -> Result<(), ReplicaError> {
-        let nik = case.document.registers().remove("nik");
-        let open = !row.fin;
-        row.person = nik.filter(|_| open).map(|nik| rows::person_key(&nik, &row.service));
+        let nik = if row.fin { None } else { case.document.register("nik") };
+        row.person = nik.map(|nik| rows::person_key(&nik, &row.service));
         if before != row.person {
             let key = |person: [u8; 32]| [&person[..], case.id.as_bytes()].concat();
             if let Some(person) = before {

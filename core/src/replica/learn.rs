@@ -70,6 +70,16 @@ impl<S: Store> Replica<S> {
     /// Takes runs in; the caller holds a transaction. A run that does not hold is left out and named; it
     /// blocks no other.
     pub fn learn(&mut self, runs: &[Run]) -> Result<Learned, ReplicaError> {
+        let learned = self.learn_entries(runs)?;
+        for (partition, id) in &learned.applications {
+            self.materialise(partition, id)?;
+        }
+        Ok(learned)
+    }
+
+    /// As [`Replica::learn`], but for the materialising of the applications it names, which is left to the caller:
+    /// where several deliveries touch one, once is enough.
+    pub fn learn_entries(&mut self, runs: &[Run]) -> Result<Learned, ReplicaError> {
         let mut learned = Learned::default();
         for run in runs {
             if let Err(error) = self.learn_run(run, &mut learned)? {
@@ -78,9 +88,6 @@ impl<S: Store> Replica<S> {
         }
         if learned.files {
             self.read_office_files()?;
-        }
-        for (partition, id) in learned.applications.clone() {
-            self.materialise(&partition, &id)?;
         }
         Ok(learned)
     }
@@ -208,8 +215,12 @@ impl<S: Store> Replica<S> {
     /// Appends an entry and remembers the partition's position.
     pub(super) fn keep(&mut self, partition: &Partition, entry: &StoredEntry) -> Result<u64, ReplicaError> {
         let position = self.store.append(partition, entry)?;
-        self.store.put(partition, Table::Meta, b"position", Some(&position.to_be_bytes()))?;
+        self.put_position(partition, position)?;
         Ok(position)
+    }
+
+    fn put_position(&mut self, partition: &Partition, position: u64) -> Result<(), ReplicaError> {
+        Ok(self.store.put(partition, Table::Meta, b"position", Some(&position.to_be_bytes()))?)
     }
 
     /// What follows from an entry beside its application's document.

@@ -147,9 +147,13 @@ pub struct AttachmentRow {
     /// Whether the office has said that it has all of it.
     #[n(2)]
     pub at_office: bool,
-    /// Whether an edit that counts names it (`Table::Naming` says which).
+    /// Whether an edit that counts names it.
     #[n(3)]
     pub named: bool,
+    /// The first edit that named it, and its application. Most scans are named once; further ones stand
+    /// in `Table::Naming`.
+    #[n(4)]
+    pub by: Option<(EntryHash, EntryHash)>,
 }
 
 /// Key by which people name applications: a number without separators, or an id; what follows it is an id.

@@ -12,6 +12,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBehavior, params};
 
 use super::bounds::{MAX_NUMBER, TAKEN, check_entry, check_row, key_range};
@@ -36,7 +37,10 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
 
 const WHAT: &str = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
     FROM pragma_application_id, pragma_user_version";
-const FIND: &str = "SELECT position, line, body FROM entries WHERE partition = ?1 AND hash = ?2";
+const FIND: &str = "SELECT position, line, body FROM entries
+    WHERE partition = ?1 AND application = ?2 AND hash = ?2
+    UNION ALL
+    SELECT position, line, body FROM entries WHERE partition = ?1 AND hash = ?2 AND application <> hash";
 const TAKES: &str = "SELECT 1 FROM entries WHERE partition = ?1 AND line = ?2 AND seq = ?3";
 const MOVE: &str = "UPDATE entries SET line = ?3 WHERE partition = ?1 AND position = ?2";
 const DESTROY: &str = "UPDATE entries SET body = NULL WHERE partition = ?1 AND position = ?2";
@@ -50,8 +54,13 @@ const BY_POSITION: &str = "SELECT position, line, hash, header, body FROM entrie
     WHERE partition = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
 const BY_APPLICATION: &str = "SELECT position, line, hash, header, body FROM entries
     WHERE partition = ?1 AND application = ?2 ORDER BY position LIMIT ?3";
+// Found as an application's first entry, or else in the index over hashes, which leaves those out. An entry has one
+// place, so there is nothing to order.
 const BY_HASH: &str = "SELECT position, line, hash, header, body FROM entries
-    WHERE partition = ?1 AND hash = ?2 ORDER BY position LIMIT ?3";
+    WHERE partition = ?1 AND application = ?2 AND hash = ?2
+    UNION ALL
+    SELECT position, line, hash, header, body FROM entries
+    WHERE partition = ?1 AND hash = ?2 AND application <> hash LIMIT ?3";
 const PUT: &str = "INSERT INTO rows (partition, tbl, key, value) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (partition, tbl, key) DO UPDATE SET value = excluded.value";
 const DELETE: &str = "DELETE FROM rows WHERE partition = ?1 AND tbl = ?2 AND key = ?3";
@@ -89,6 +98,8 @@ pub struct SqliteStore {
     presence: Option<mend::Presence>,
     /// Whether the names of the files in the store's folder are durable.
     named: bool,
+    /// What [`SqliteStore::make_room`] was asked for.
+    room: Option<(u32, u32)>,
 }
 
 impl SqliteStore {
@@ -139,6 +150,22 @@ impl SqliteStore {
         self.move_log("PRAGMA wal_checkpoint(PASSIVE)").map(|_| ())
     }
 
+    /// Pages of the log that no checkpoint has moved yet.
+    pub fn unmoved_pages(&self) -> Result<i64, StoreError> {
+        let pages = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
+        self.db.query_row("PRAGMA wal_checkpoint(NOOP)", [], pages).map_err(store_error)
+    }
+
+    /// Sets how much memory this connection keeps pages in, in bytes, and at how many pages of the log a commit
+    /// moves them itself, in place of [`MAX_LOG_PAGES`]: for who has another connection that does so.
+    pub fn make_room(&mut self, cache: u32, log_pages: u32) -> Result<(), StoreError> {
+        self.room = Some((cache, log_pages));
+        let kib = -i64::from(cache >> 10);
+        self.db.pragma_update(None, "cache_size", kib).map_err(store_error)?;
+        let set = self.db.pragma_update_and_check(None, "wal_autocheckpoint", log_pages, |_| Ok(()));
+        set.map_err(store_error)
+    }
+
     /// Moves all of the log and empties it, so that no byte of what was destroyed stays in either file.
     ///
     /// # Errors
@@ -177,8 +204,19 @@ impl SqliteStore {
         db.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
         db.pragma_update(None, "trusted_schema", false).map_err(store_error)?;
+        // Otherwise a statement is planned anew whenever a bound value might change the plan. Ours never change.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(store_error)?;
         let path = path.to_owned();
-        Ok(Self { db, open: false, failed: false, path, durability, presence: None, named: false })
+        Ok(Self {
+            db,
+            open: false,
+            failed: false,
+            path,
+            durability,
+            presence: None,
+            named: false,
+            room: None,
+        })
     }
 
     fn pragma(&self, name: &str) -> Result<i64, StoreError> {

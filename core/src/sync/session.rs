@@ -83,6 +83,10 @@ pub struct Session {
     said_done: bool,
     /// Both sides know what the other had at one moment; before that nothing can be said of what it lacks.
     agreed: bool,
+    /// Partitions of which this side has said with its proof what it has, without being asked.
+    hasty: BTreeSet<Partition>,
+    /// Answers to a [`Have`] that are still to come.
+    awaited: u8,
     /// Partitions of which a vector was asked for, or said, whole, and nothing has come back yet.
     whole: BTreeSet<Partition>,
 }
@@ -112,6 +116,8 @@ impl Session {
             peer_done: false,
             said_done: false,
             agreed: false,
+            hasty: BTreeSet::new(),
+            awaited: 0,
             whole: BTreeSet::new(),
         }
     }
@@ -163,8 +169,10 @@ impl Session {
             (Phase::Open, Message::Trail(trail)) => self.on_trail(&trail, library),
             (Phase::Open, Message::Common(common)) => self.on_common(&common, library),
             (Phase::Open, Message::Done) => {
-                self.peer_done = true;
-                Ok(if self.is_asking() { Vec::new() } else { vec![Output::PeerDone] })
+                // One that came before all answers speaks of less than everything.
+                self.peer_done = self.awaited == 0;
+                let all = self.peer_done && !self.is_asking();
+                Ok(if all { vec![Output::PeerDone] } else { Vec::new() })
             }
             _ => Err(ProtocolError::Unexpected.into()),
         }
@@ -229,7 +237,28 @@ impl Session {
         // Should the digests be equal, this is what the peer has. More may be written here before it says so.
         self.peers = as_here(library, digests.keys())?;
         let digest = scope_digest(digests.iter().map(|(partition, digest)| (partition, *digest)));
-        Ok(vec![Output::Send(Message::Proof(proof, digest).to_bytes())])
+        let mut outputs = vec![Output::Send(Message::Proof(proof, digest).to_bytes())];
+        if self.has_news(library)? {
+            // The digests cannot be equal, so what comes next is said at once: a round trip less.
+            self.hasty = self.peers.keys().copied().collect();
+            let have = self.hasty.iter().map(|partition| have_of(library, partition));
+            let have = have.collect::<Result<Vec<_>, _>>()?;
+            self.awaited += 1;
+            outputs.push(Output::Send(Message::Have(have).to_bytes()));
+        }
+        Ok(outputs)
+    }
+
+    /// Whether something is here that no receipt knows.
+    fn has_news(&self, library: &impl Library) -> Result<bool, SessionError> {
+        for partition in self.peers.keys() {
+            let receipt = library.receipt(partition)?;
+            if receipt.is_some_and(|receipt| library.vector(partition).is_ok_and(|own| own != receipt.vector))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn on_proof(
@@ -267,16 +296,21 @@ impl Session {
         let mine = digests(library, &peer)?;
         self.peers.clear();
         let mut have = Vec::new();
-        for their in theirs {
+        for their in theirs.iter().filter(|their| !self.hasty.contains(&their.partition)) {
             if mine.get(&their.partition) == Some(&their.digest) {
                 self.peers.extend(as_here(library, [&their.partition].into_iter())?);
             } else {
                 have.push(have_of(library, &their.partition)?);
             }
         }
-        for partition in mine.keys().filter(|p| !theirs.iter().any(|their| their.partition == **p)) {
+        let unnamed = |p: &&Partition| !theirs.iter().any(|their| their.partition == **p);
+        for partition in mine.keys().filter(unnamed).filter(|p| !self.hasty.contains(p)) {
             have.push(have_of(library, partition)?);
         }
+        if have.is_empty() && self.awaited > 0 {
+            return Ok(Vec::new());
+        }
+        self.awaited += 1;
         Ok(vec![Output::Send(Message::Have(have).to_bytes())])
     }
 
@@ -319,7 +353,13 @@ impl Session {
             let known = Known { vector, base: have.base, backup_at, ..Known::default() };
             trails.extend(self.meet(partition, known, library)?);
         }
-        self.agreed = true;
+        self.awaited = self.awaited.saturating_sub(1);
+        if self.caller && !answer.is_empty() {
+            self.awaited += 1;
+        }
+        self.agreed = self.awaited == 0;
+        // Of what the peer speaks now, it has not been told that all was sent.
+        self.said_done &= self.caller;
         let mut outputs = Vec::new();
         // The caller waits for an answer, even where nothing it speaks of is exchanged with it.
         if !answer.is_empty() || !self.caller {

@@ -76,6 +76,9 @@ impl SqliteStore {
         // index of the log stays, and with it the knowledge of what was kept.
         fresh.version()?;
         fresh.settle()?;
+        if let Some((cache, log_pages)) = self.room {
+            fresh.make_room(cache, log_pages)?;
+        }
         fresh.presence = self.presence.take();
         drop(std::mem::replace(self, fresh));
         self.renew_log()?;

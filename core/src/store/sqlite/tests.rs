@@ -247,7 +247,22 @@ fn every_query_is_answered_from_an_index() {
         let lines: Vec<String> = plan.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>().unwrap();
         let plan = lines.join("; ");
         assert!(plan.contains("SEARCH") && !plan.contains("SCAN") && !plan.contains("TEMP"), "{sql}: {plan}");
+        assert!(!plan.contains("(partition=?)"), "it goes through the whole partition: {sql}: {plan}");
     }
+}
+
+#[test]
+fn another_connection_moves_the_log_while_the_first_writes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, other) = (open(&dir), open(&dir));
+    store.make_room(8 << 20, 100_000).unwrap();
+    put(&mut store, b"k", &[7; 100_000]);
+    assert!(store.unmoved_pages().unwrap() >= 24);
+    other.checkpoint().unwrap();
+    assert_eq!((store.unmoved_pages().unwrap(), other.unmoved_pages().unwrap()), (0, 0));
+    put(&mut store, b"k", b"v");
+    assert!(other.unmoved_pages().unwrap() > 0);
+    assert_eq!(get(&other, b"k"), Some(b"v".to_vec()));
 }
 
 #[test]
