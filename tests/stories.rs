@@ -4,6 +4,7 @@ mod bad_input;
 mod conflict;
 mod day;
 mod demo;
+mod destroyed;
 mod disk;
 mod faults;
 mod frozen;

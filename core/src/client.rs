@@ -31,6 +31,7 @@ mod key;
 mod mark;
 mod pen;
 mod profile;
+mod retention;
 mod socket;
 mod sync;
 mod tls;

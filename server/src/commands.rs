@@ -27,6 +27,7 @@ mod init;
 mod invite;
 mod queue;
 mod restore;
+mod retention;
 mod serve;
 mod show;
 mod staff;
@@ -88,6 +89,10 @@ enum Command {
     Healing,
     #[command(about = "Lanjutkan keputusan sebuah wilayah tanpa HP yang belum sinkron sejak pemulihan")]
     Waive(healing::WaiveArgs),
+    #[command(about = "Permohonan selesai yang masa simpannya dihitung, menurut waktunya")]
+    Retention,
+    #[command(about = "Musnahkan permohonan yang sudah selesai sebelum masa simpannya berakhir")]
+    Destroy(retention::DestroyArgs),
     #[command(about = "Simpan dokumen permohonan sebagai berkas Automerge")]
     Export(export::Args),
     #[command(subcommand, about = "Katalog layanan")]
@@ -154,6 +159,8 @@ fn answer(folder: &Folder, command: Command) -> Result<Answer, Failure> {
         Command::Restore(args) => restore::run(folder, &args),
         Command::Healing => healing::run(folder),
         Command::Waive(args) => healing::waive(folder, &args),
+        Command::Retention => retention::run(folder),
+        Command::Destroy(args) => retention::destroy(folder, &args),
         Command::Export(args) => export::run(folder, &args),
         Command::Catalogue(command) => catalogue::run(folder, command),
     }

@@ -76,6 +76,8 @@ pub mod limits {
     pub const LOOK_EVERY: Duration = Duration::from_millis(150);
     /// Between deliveries of jobs while there is no idle moment.
     pub const JOBS_EVERY: Duration = Duration::from_secs(2);
+    /// Between looks at applications whose time may be over.
+    pub const RETAIN_EVERY: Duration = Duration::from_secs(60);
     /// Between looks at certificates whose time may be over.
     pub const EXPIRE_EVERY: Duration = Duration::from_secs(60);
     /// Memory in which the writer keeps pages of the store, in bytes: indexes are touched all over.

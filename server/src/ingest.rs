@@ -416,6 +416,7 @@ impl Thread {
         match found {
             Ok(partitions) => {
                 self.version = Some(version);
+                self.dirty = true;
                 if !first {
                     counter!(telemetry::OTHERS).increment(1);
                     self.tell(Hint { partitions, people: true });
@@ -484,15 +485,29 @@ impl Thread {
         }
     }
 
-    /// Moves the log into the file while nobody waits for it.
+    /// Moves the log into the file while nobody waits for it. Where something was destroyed, until the log is empty.
     fn checkpoint(&mut self) {
-        if std::mem::take(&mut self.dirty)
-            && let Err(error) = self.office.replica.store.checkpoint()
-        {
-            warn!(%error, "no checkpoint");
-            self.dirty = true;
-            self.sort(&error.into());
+        if !std::mem::take(&mut self.dirty) {
+            return;
         }
+        match self.move_log() {
+            Ok(()) => {}
+            // Somebody reads: at the next idle moment.
+            Err(ReplicaError::Store(StoreError::Busy)) => self.dirty = true,
+            Err(error) => {
+                warn!(%error, "no checkpoint");
+                self.dirty = true;
+                self.sort(&error);
+            }
+        }
+    }
+
+    fn move_log(&mut self) -> Result<(), ReplicaError> {
+        if !self.office.replica.must_purge()? {
+            return Ok(self.office.replica.store.checkpoint()?);
+        }
+        self.office.replica.store.purge()?;
+        self.office.replica.transaction(|replica| replica.purged())
     }
 
     /// What the callers of work that failed are told. The store falls ill where the medium has failed.

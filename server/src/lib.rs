@@ -13,6 +13,7 @@ pub mod enrol;
 pub mod ingest;
 pub mod office;
 pub mod readers;
+pub mod retention;
 pub mod router;
 pub mod serve;
 pub mod sync;

@@ -24,6 +24,7 @@ pub mod jobs;
 pub mod library;
 pub mod people;
 pub mod restore;
+pub mod retention;
 pub mod settle;
 pub mod verify;
 
@@ -66,6 +67,7 @@ impl<S: Store> Office<S> {
     /// Opens the office over a store; the first time, founds it.
     pub fn open(store: S, signer: Arc<dyn Signer>, dice: &mut Dice<'_>) -> Result<Self, ReplicaError> {
         let mut replica = Replica::open(store, signer.public_key())?;
+        replica.keep_retired();
         let (epoch, office_epoch) = replica.transaction(|replica| {
             if replica.meta(OFFICE_EPOCH)?.is_none() {
                 replica.set_meta(OFFICE_EPOCH, Some(&FIRST_EPOCH.to_be_bytes()))?;
@@ -185,8 +187,11 @@ impl<S: Store> Office<S> {
         let healing = restore::is_healing(&self.replica)?;
         for delivery in group {
             self.admit(delivery, dice)?;
-            let Learned { applications, partitions, refused, .. } =
+            let Learned { applications, partitions, refused, destroyed, .. } =
                 self.replica.learn_entries(&delivery.runs)?;
+            for (partition, id) in destroyed {
+                self.forget(&partition, &id)?;
+            }
             touched.extend(applications);
             if healing {
                 partitions.iter().try_for_each(|partition| self.meet(partition, now))?;

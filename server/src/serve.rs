@@ -26,6 +26,7 @@ use crate::config::{Failure, Folder, limits};
 use crate::connection::{Life, Watched};
 use crate::ingest::{Writer, WriterThread};
 use crate::readers::Readers;
+use crate::retention;
 use crate::router::{App, router};
 use crate::telemetry;
 
@@ -83,6 +84,7 @@ impl Server {
             metrics: telemetry::metrics(),
             unwell: AtomicBool::new(false),
         });
+        tokio::spawn(retention::run(app.writer.clone(), app.shelves.clone(), app.stop.clone()));
         info!(%address, office = %app.office.author(), "serving");
         let task = tokio::spawn(serve(app, listener, (checkpoints, thread), stop.clone()));
         Ok(Server { address, stop, task })

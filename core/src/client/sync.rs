@@ -59,6 +59,8 @@ pub struct SyncReport {
     pub attachments_sent: u64,
     /// Scans that the office does not take from this device: their entries are held there.
     pub attachments_refused: u64,
+    /// Applications that have ended and left the phone.
+    pub applications_let_go: u64,
 }
 
 /// How a sync goes on.
@@ -155,12 +157,13 @@ struct Total {
     received: u64,
     scans: u64,
     scans_refused: u64,
+    let_go: u64,
 }
 
 impl Default for Total {
     fn default() -> Self {
         let bytes = Arc::default();
-        Self { began: Instant::now(), bytes, sent: 0, received: 0, scans: 0, scans_refused: 0 }
+        Self { began: Instant::now(), bytes, sent: 0, received: 0, scans: 0, scans_refused: 0, let_go: 0 }
     }
 }
 
@@ -175,6 +178,7 @@ impl Total {
             seconds: (self.began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
             attachments_sent: self.scans,
             attachments_refused: self.scans_refused,
+            applications_let_go: self.let_go,
         }
     }
 }
@@ -427,6 +431,7 @@ impl Connection<'_, '_> {
             return Ok(false);
         }
         if !std::mem::replace(&mut self.told, true) {
+            self.total.let_go += self.with(Engine::let_go).await?;
             let report = self.total.report();
             (self.watch)(Step::Settled(report));
             // An idle moment: nobody waits for the log to be moved.

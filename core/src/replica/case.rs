@@ -14,7 +14,8 @@ use crate::application::{Document, ReplayError};
 use crate::catalogue::ServiceFile;
 use crate::journal::body::{Edit, NONCE, Parent, Request, Value};
 use crate::journal::{
-    AuthorId, Body, ChangeHash, Content, EntryHash, Journal, JournalId, Partition, StoredEntry, actor,
+    AuthorId, Body, ChangeHash, Content, EntryHash, Journal, JournalId, Partition, Remains, StoredEntry,
+    actor,
 };
 use crate::store::{Query, Store, Table};
 use crate::workflow::{Decision, Event};
@@ -90,6 +91,8 @@ pub struct Case {
     pub document: Document,
     /// The last entry of each line about it.
     pub tips: BTreeMap<JournalId, u64>,
+    /// What stays of it, where its bodies are gone.
+    pub remains: Option<Remains>,
     lines: BTreeMap<JournalId, Line>,
     changed: bool,
 }
@@ -107,8 +110,18 @@ impl Case {
         self.service.as_ref().map(|file| state(&file.service, &self.record))
     }
 
-    /// A reserved register, as the first edit wrote it.
+    /// A reserved register, as the first edit wrote it, or as its remains keep it.
     pub fn reserved(&self, register: &str) -> Option<String> {
+        if let Some(remains) = &self.remains {
+            return match register {
+                "_nomor" => Some(remains.number.clone()),
+                "_layanan" => Some(remains.service.clone()),
+                "_versi" => Some(remains.version.clone()),
+                "_varian" => remains.variant.clone(),
+                "_wilayah" => remains.place.map(|place| place.to_string()),
+                _ => None,
+            };
+        }
         let first = self.edits.iter().find(|edit| edit.hash == self.id)?.edit.as_ref()?;
         first.ops.iter().find(|op| op.register == register)?.value.text()
     }
@@ -401,9 +414,19 @@ impl<S: Store> Replica<S> {
             record: Vec::new(),
             document: Document::default(),
             tips: BTreeMap::new(),
+            remains: None,
             lines: BTreeMap::new(),
             changed: false,
         };
+        if entries.iter().any(|(_, entry)| entry.content == Content::Destroyed)
+            && let Some(gone) = self.gone(partition, id)?
+        {
+            case.tips = entries.iter().map(|(_, entry)| (entry.line, entry.header.seq)).collect();
+            case.service = self.catalogue().by_hash(&gone.remains.catalogue);
+            case.record.clone_from(&gone.remains.record);
+            case.remains = Some(gone.remains);
+            return Ok(case);
+        }
         let mut record = Vec::new();
         for (position, entry) in entries {
             let journal = self.line_of(&mut case, entry.line)?.journal;
@@ -629,6 +652,7 @@ impl<S: Store> Replica<S> {
             since: case.record.last().map(|d| d.at).or(first.map(|edit| edit.time)).unwrap_or_default(),
             heads: case.document.heads(),
             fin: state.is_some_and(|state| state.fin),
+            gone: case.remains.is_some(),
         })
     }
 

@@ -10,7 +10,7 @@ use super::write::EPOCH;
 use super::{Replica, ReplicaError};
 use crate::identity::{PublicKey, Signature};
 use crate::journal::body::{
-    Adopt, Body, Certificate, Destroyed, HeldAttachments, OfficeFile, Revocation, Value,
+    Adopt, Body, Certificate, HeldAttachments, OfficeFile, Revocation, Value,
 };
 use crate::journal::receipt::Receipt;
 use crate::journal::run::{Head, Run, RunError, WireEntry};
@@ -31,7 +31,7 @@ pub enum LearnError {
     /// Its chain, bounds or signature do not hold.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// A body is left out as destroyed, and the office has not said so.
+    /// A body is left out, and the office has not said that it let the application go.
     #[error("isi entri dihilangkan tanpa pernyataan Dinas")]
     Destroyed,
 }
@@ -64,6 +64,8 @@ pub struct Learned {
     pub refused: Vec<(JournalId, LearnError)>,
     /// Whether the office published files.
     pub files: bool,
+    /// Applications here of which the office said that they are destroyed.
+    pub destroyed: BTreeSet<(Partition, EntryHash)>,
 }
 
 impl<S: Store> Replica<S> {
@@ -107,13 +109,14 @@ impl<S: Store> Replica<S> {
         if !from_office && run.entries.iter().any(large) {
             return Ok(Err(RunError::Bounds.into()));
         }
-        let (base, entries) = match self.open_run(run, &key)? {
+        let (base, mut entries) = match self.open_run(run, &key)? {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error.into())),
         };
         if !from_office && !self.may_lack(&partition, &entries)? {
             return Ok(Err(LearnError::Destroyed));
         }
+        self.empty_late(&partition, &mut entries)?;
         let Some(end) = entries.last().map(|entry| entry.hash) else { return Ok(Ok(())) };
         let placed = match self.place(&run.journal, base, entries)? {
             Ok(placed) => placed,
@@ -176,23 +179,15 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// Whether every body that these entries lack was destroyed by the office: nobody else may leave one out,
-    /// since it would never be asked for again.
+    /// Whether the office has let go every application of which these entries lack a body: nobody else may leave
+    /// one out, since it would never be asked for again.
     fn may_lack(&self, partition: &Partition, entries: &[StoredEntry]) -> Result<bool, ReplicaError> {
         for entry in entries.iter().filter(|entry| entry.content == Content::Destroyed) {
-            let key = destroyed_key(&entry.application());
-            if self.store.get(partition, Table::Meta, &key)?.is_none() {
+            if self.gone(partition, &entry.application())?.is_none() {
                 return Ok(false);
             }
         }
         Ok(true)
-    }
-
-    fn follow_destroyed(&mut self, partition: &Partition, destroyed: &Destroyed) -> Result<(), ReplicaError> {
-        for application in &destroyed.applications {
-            self.store.put(partition, Table::Meta, &destroyed_key(application), Some(&[]))?;
-        }
-        Ok(())
     }
 
     /// The head of a journal's own line here.
@@ -246,7 +241,8 @@ impl<S: Store> Replica<S> {
             Body::Adopt(adopt) => self.follow_adopt(partition, &adopt, learned),
             Body::HeldAttachments(held) => self.follow_held(partition, epoch, &held),
             Body::OfficeFile(file) => self.follow_file(&file, learned),
-            Body::Destroyed(destroyed) => self.follow_destroyed(partition, &destroyed),
+            Body::Destroyed(gone) => self.follow_gone(partition, gone.applications, true, learned),
+            Body::Retired(gone) => self.follow_gone(partition, gone.applications, false, learned),
             Body::Edit(_) | Body::Request(_) | Body::Decision(_) | Body::OfficeKey(_) => Ok(()),
         }
     }
@@ -509,10 +505,6 @@ const NEWEST_EPOCH: &[u8] = b"newest_epoch";
 const MAX_SPANS: usize = 10_000;
 /// Prefix of the rows that keep such spans: the last entry of each, and how many.
 const SPAN: &[u8] = b"span/";
-
-fn destroyed_key(application: &EntryHash) -> Vec<u8> {
-    [b"destroyed/", application.as_bytes()].concat()
-}
 
 fn span_key(last: &EntryHash) -> Vec<u8> {
     [SPAN, last.as_bytes()].concat()

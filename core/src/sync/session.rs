@@ -583,7 +583,7 @@ impl Session {
             for (_, line, after) in lacking {
                 let room = BATCH_BYTES.saturating_sub(bytes);
                 let Some(sending) = library.run(partition, &line, after, room)? else { continue };
-                let bodies = sending.run.entries.iter().filter_map(|e| Some(e.body.as_ref()?.len() + 48));
+                let bodies = sending.run.entries.iter().map(|e| e.body.as_ref().map_or(32, Vec::len) + 48);
                 bytes += bodies.sum::<usize>();
                 // What comes after a run that was cut may build on the rest of it.
                 let cut = sending.heads.iter().any(|(on, at)| *on == line && at.seq < mine.head(on).seq);
