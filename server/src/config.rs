@@ -76,6 +76,12 @@ pub mod limits {
     pub const LOOK_EVERY: Duration = Duration::from_millis(150);
     /// Between deliveries of jobs while there is no idle moment.
     pub const JOBS_EVERY: Duration = Duration::from_secs(2);
+    /// Between looks whether something destroyed has left bytes behind in the store's files.
+    pub const PURGE_AGAIN: Duration = Duration::from_secs(2);
+    /// A store up to here, in bytes, is written anew at once (a second or two); a larger one in these hours of Jakarta.
+    pub const PURGE_AT_ONCE: u64 = 256 << 20;
+    /// The hours.
+    pub const PURGE_HOURS: std::ops::Range<i64> = 0..4;
     /// Between looks at applications whose time may be over.
     pub const RETAIN_EVERY: Duration = Duration::from_secs(60);
     /// Between looks at certificates whose time may be over.

@@ -9,9 +9,7 @@ use super::rules::may_edit;
 use super::write::EPOCH;
 use super::{Replica, ReplicaError};
 use crate::identity::{PublicKey, Signature};
-use crate::journal::body::{
-    Adopt, Body, Certificate, HeldAttachments, OfficeFile, Revocation, Value,
-};
+use crate::journal::body::{Adopt, Body, Certificate, HeldAttachments, OfficeFile, Revocation, Value};
 use crate::journal::receipt::Receipt;
 use crate::journal::run::{Head, Run, RunError, WireEntry};
 use crate::journal::{

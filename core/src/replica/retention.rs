@@ -17,7 +17,7 @@ use crate::journal::{
     AttachmentHash, AuthorId, Content, EntryHash, JournalId, Partition, Remains, StoredEntry,
 };
 use crate::store::{Query, Store, Table};
-use crate::workflow::{Decision, Event, MARK_CODES, NEED_REASON, NEED_SERIAL};
+use crate::workflow::{Decision, Event, Frozen, MARK_CODES, NEED_REASON, NEED_SERIAL};
 
 /// Rows that are read at once.
 const PAGE: usize = 256;
@@ -341,7 +341,8 @@ fn moves(decision: &Decision) -> bool {
     !matches!(decision.kind, Event::Refused(_))
 }
 
-/// A decision without the words that may name somebody: reasons, remarks, and what the act was told in free text.
+/// A decision without the words that may name somebody: reasons, remarks, what the act was told in free text; and
+/// without the hashes of changes and scans that are gone.
 /// Choices, dates, numbers and the serial of the
 /// card stay.
 fn bare(decision: &Decision, service: Option<&Service>) -> Decision {
@@ -356,7 +357,13 @@ fn bare(decision: &Decision, service: Option<&Service>) -> Decision {
     };
     Decision {
         reason: None,
-        marks: decision.marks.iter().filter(|(_, m)| MARK_CODES.iter().any(|(c, _)| c == m)).cloned().collect(),
+        frozen: decision.frozen.as_ref().map(|_| Frozen::default()),
+        marks: decision
+            .marks
+            .iter()
+            .filter(|(_, m)| MARK_CODES.iter().any(|(c, _)| c == m))
+            .cloned()
+            .collect(),
         params: decision.params.iter().filter(|(id, _)| plain(id)).cloned().collect(),
         ..decision.clone()
     }

@@ -348,7 +348,8 @@ impl<S: Store> Replica<S> {
 /// What is said of an application of which phones keep the remains alone.
 pub const RETIRED: &str = "permohonan sudah selesai: isian dan lampirannya kini hanya disimpan di Dinas";
 /// What is said of one of which nobody keeps more.
-pub const DESTROYED: &str = "permohonan sudah dimusnahkan sesuai aturan: isian dan lampirannya tidak ada lagi";
+pub const DESTROYED: &str =
+    "permohonan sudah dimusnahkan sesuai aturan: isian dan lampirannya tidak ada lagi";
 
 /// What an officer is told whose work came too late.
 pub fn too_late(late: LateRow) -> String {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Answer;
 use crate::attachments::Shelves;
-use crate::config::{Failure, Folder, dice, now};
+use crate::config::{Failure, Folder, dice, limits, now};
 use crate::retention::unlink;
 
 /// Applications that are listed.
@@ -26,7 +26,12 @@ pub(super) fn run(folder: &Folder) -> Result<Answer, Failure> {
     let mut text = String::new();
     for one in &counted {
         let next = if one.retired { "dimusnahkan" } else { "dilepas dari HP, bila cadangan sudah memuatnya" };
-        text.push_str(&format!("{:<28} {:<24} {}  {next}\n", one.row.number, one.row.service, time_text(one.due)));
+        text.push_str(&format!(
+            "{:<28} {:<24} {}  {next}\n",
+            one.row.number,
+            one.row.service,
+            time_text(one.due)
+        ));
     }
     if counted.is_empty() {
         text.push_str("Belum ada permohonan selesai yang masa simpannya dihitung.");
@@ -47,8 +52,8 @@ pub(super) fn destroy(folder: &Folder, args: &DestroyArgs) -> Result<Answer, Fai
     })?;
     let shelves = Shelves::new(folder.attachments());
     while super::write(&mut office, |office| unlink(office, &shelves))? > 0 {}
-    // Where `serve` reads just now, it empties the log itself.
-    if office.replica.store.purge().is_ok() {
+    // A large store is written anew by `serve`, at night; so is one that somebody reads just now.
+    if office.replica.store.size()? <= limits::PURGE_AT_ONCE && office.replica.store.purge().is_ok() {
         office.replica.transaction(|replica| replica.purged())?;
     }
     let text = format!(

@@ -169,7 +169,10 @@ fn an_ended_application_leaves_the_phones_once_a_backup_holds_it() {
         for id in &ids {
             assert_eq!(bodies(&phone.replica, id), 0);
             let row = phone.replica.row(&village(), id).unwrap().unwrap();
-            assert!(row.gone && row.fin && row.state == "DIBATALKAN_PEMOHON" && row.person.is_none(), "{row:?}");
+            assert!(
+                row.gone && row.fin && row.state == "DIBATALKAN_PEMOHON" && row.person.is_none(),
+                "{row:?}"
+            );
             assert!(row.number.starts_with("3312082002"), "{row:?}");
         }
     }
@@ -216,7 +219,10 @@ fn what_is_destroyed_is_nowhere_and_what_comes_later_is_dropped() {
     }
     assert!(office.attachment(&village(), &hash).unwrap().is_none());
     let jobs = office.store.scan(&village(), Table::Job, b"sms/", None, 9).unwrap();
-    assert!(jobs.is_empty() && office.store.scan(&Partition::Office, Table::Person, &[], None, 9).unwrap().is_empty());
+    assert!(
+        jobs.is_empty()
+            && office.store.scan(&Partition::Office, Table::Person, &[], None, 9).unwrap().is_empty()
+    );
     assert_eq!(office.unlinked().unwrap().len(), 9.min(MAX_UNLINKED));
     world.sound();
 
