@@ -33,6 +33,10 @@ pub enum ReplayError {
 #[derive(Clone, Default)]
 pub struct Document(Automerge);
 
+/// A document as it was after one of its edits, to replay the next upon; empty to begin with.
+#[derive(Default)]
+pub struct Branch(Option<Document>);
+
 /// A register with more than one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
@@ -96,6 +100,37 @@ impl Document {
             let changes = fork.get_changes(&native);
             self.0.apply_changes(changes).map_err(|_| ReplayError::Document)?;
         }
+        Ok(hash)
+    }
+
+    /// As [`Document::replay`] with the hash it has to arrive at, for edits of which many build on the one before while
+    /// the document has moved on: `branch` keeps it as it was after the last of them. So a line of edits costs one
+    /// fork of the whole history, not one each.
+    pub fn replay_along(
+        &mut self,
+        branch: &mut Branch,
+        parents: &[ChangeHash],
+        journal: &JournalId,
+        time: i64,
+        ops: &[Op],
+        expected: ChangeHash,
+    ) -> Result<ChangeHash, ReplayError> {
+        let mut sorted = parents.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let kept = branch.0.take();
+        if sorted == self.heads() {
+            return self.replay(&sorted, journal, time, ops, Some(expected));
+        }
+        let mut fork = match kept.filter(|kept| kept.heads() == sorted) {
+            Some(kept) => kept,
+            None => self.at(&sorted)?,
+        };
+        let hash = fork.replay(&sorted, journal, time, ops, Some(expected))?;
+        let change =
+            fork.0.get_change_by_hash(&automerge::ChangeHash(hash.0)).ok_or(ReplayError::Document)?;
+        self.0.apply_changes([change]).map_err(|_| ReplayError::Document)?;
+        branch.0 = Some(fork);
         Ok(hash)
     }
 
@@ -212,6 +247,30 @@ mod tests {
         assert!(document.conflicts().is_empty());
         let copy = Document::load(&document.save()).unwrap();
         assert_eq!(copy.heads(), document.heads());
+    }
+
+    #[test]
+    fn a_line_replayed_along_a_branch_is_what_it_is_without_one() {
+        let mut one = Document::default();
+        let root = one.replay(&[], &A, 1, &[op("alamat", "x")], None).unwrap();
+        let mut other = one.clone();
+        let head = one.replay(&[root], &A, 2, &[op("alamat", "y")], None).unwrap();
+        other.replay(&[root], &A, 2, &[op("alamat", "y")], Some(head)).unwrap();
+        // B's line goes on from the first edit, then looks at A's, then goes back behind it.
+        let (mut branch, mut last) = (Branch::default(), root);
+        let parents = |n: usize, last| if n == 3 { vec![last, head] } else { vec![last] };
+        for n in 0..6 {
+            let ops = [op("rt", &format!("{n}"))];
+            let (parents, time) = (parents(n, last), 10 + i64::try_from(n).unwrap());
+            let change = one.replay(&parents, &B, time, &ops, None).unwrap();
+            let wrong = other.replay_along(&mut branch, &parents, &B, time, &ops, ChangeHash([9; 32]));
+            assert_eq!(wrong, Err(ReplayError::Hash));
+            assert_eq!(other.replay_along(&mut branch, &parents, &B, time, &ops, change), Ok(change));
+            assert_eq!((one.heads(), one.registers()), (other.heads(), other.registers()));
+            last = change;
+        }
+        let nowhere = other.replay_along(&mut branch, &[ChangeHash([9; 32])], &B, 1, &[op("rt", "9")], last);
+        assert_eq!(nowhere, Err(ReplayError::Parents));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::rows::{self, ApplicationRow, AttachmentRow, DocumentRow};
-use super::rules::{self, Hold, MAX_EDITS};
+use super::rules::{self, Hold, MAX_EDIT_BYTES, MAX_EDITS};
 use super::{MAX_HISTORY, Replica, ReplicaError};
-use crate::application::{Document, ReplayError};
+use crate::application::{Branch, Document, ReplayError};
 use crate::catalogue::ServiceFile;
 use crate::journal::body::{Edit, Parent, Request, Value};
 use crate::journal::{AuthorId, Body, ChangeHash, Content, EntryHash, JournalId, Partition};
@@ -46,6 +46,8 @@ pub struct CaseEdit {
     pub author: AuthorId,
     /// Its number in the journal.
     pub seq: u64,
+    /// Length of its body.
+    pub bytes: usize,
     /// What it says; nothing where the body cannot be read.
     pub edit: Option<Edit>,
     /// Where it stands.
@@ -153,6 +155,7 @@ impl Case {
     fn advance<S: Store>(&mut self, replica: &Replica<S>) -> Result<(), ReplicaError> {
         let Some(file) = self.service.clone() else { return Ok(()) };
         let adopted = self.adopted(replica)?;
+        let mut branch = Branch::default();
         loop {
             let mut progress = false;
             for index in 0..self.edits.len() {
@@ -161,7 +164,7 @@ impl Case {
                 };
                 let hash = edit.hash;
                 let standing = match self.judge(replica, &file, index, adopted.contains(&hash))? {
-                    Ok(parents) => self.apply(index, &parents),
+                    Ok(parents) => self.apply(index, &parents, &mut branch),
                     Err(standing) => standing,
                 };
                 if standing != Standing::Waiting {
@@ -225,7 +228,8 @@ impl Case {
     /// An author's edits of one application are a line: each has the one before among its ancestors.
     fn order(&self, entry: &CaseEdit, edit: &Edit) -> Option<Standing> {
         let mine = self.edits.iter().filter(|e| e.journal == entry.journal && e.seq < entry.seq);
-        if mine.clone().count() >= MAX_EDITS {
+        let bytes: usize = mine.clone().map(|edit| edit.bytes).sum();
+        if mine.clone().count() >= MAX_EDITS || bytes >= MAX_EDIT_BYTES {
             return Some(Standing::Held(Hold::TooMany));
         }
         let previous = mine.max_by_key(|e| e.seq)?;
@@ -254,10 +258,11 @@ impl Case {
         false
     }
 
-    fn apply(&mut self, index: usize, parents: &[ChangeHash]) -> Standing {
+    fn apply(&mut self, index: usize, parents: &[ChangeHash], branch: &mut Branch) -> Standing {
         let Some(entry) = self.edits.get(index) else { return Standing::Waiting };
         let Some(edit) = &entry.edit else { return Standing::Held(Hold::Unreadable) };
-        match self.document.replay(parents, &entry.journal, edit.time, &edit.ops, Some(edit.change)) {
+        let (document, journal) = (&mut self.document, &entry.journal);
+        match document.replay_along(branch, parents, journal, edit.time, &edit.ops, edit.change) {
             Ok(_) => Standing::Applied,
             Err(ReplayError::Parents) => Standing::Waiting,
             Err(_) => Standing::Held(Hold::Hash),
@@ -293,7 +298,14 @@ impl<S: Store> Replica<S> {
     /// Reads a case as far as it is materialised.
     pub fn case(&self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
         let row = self.store.get(partition, Table::Document, id.as_bytes())?;
-        self.read_case(partition, id, row.map(|bytes| rows::decode(&bytes)).transpose()?)
+        let row: Option<DocumentRow> = row.map(|bytes| rows::decode(&bytes)).transpose()?;
+        let kept = row.as_ref().is_some_and(|row| !row.applied.is_empty());
+        let mut case = self.read_case(partition, id, row)?;
+        if kept && case.document.heads().is_empty() {
+            // Too large to be saved, or the cache is damaged: the entries are the truth.
+            case.advance(self)?;
+        }
+        Ok(case)
     }
 
     /// Makes a case from its entries alone, whatever the rows say.
@@ -358,6 +370,10 @@ impl<S: Store> Replica<S> {
     ) {
         let (journal, seq, hash) = (entry.header.journal, entry.header.seq, entry.hash);
         case.tips.insert(journal, seq);
+        let bytes = match &entry.content {
+            Content::Present(bytes) => bytes.len(),
+            Content::Destroyed => 0,
+        };
         let body = match &entry.content {
             Content::Present(bytes) => Body::from_bytes(bytes).ok(),
             Content::Destroyed => return,
@@ -376,7 +392,7 @@ impl<S: Store> Replica<S> {
             Some(_) => return,
             None => None,
         };
-        case.edits.push(CaseEdit { position, hash, journal, author, seq, edit, standing });
+        case.edits.push(CaseEdit { position, hash, journal, author, seq, bytes, edit, standing });
     }
 
     /// Brings a case up to date with its entries and writes what follows from them.
@@ -401,8 +417,9 @@ impl<S: Store> Replica<S> {
     fn save_document(&mut self, case: &Case) -> Result<(), ReplicaError> {
         let applied: Vec<u64> =
             case.edits.iter().filter(|e| e.standing == Standing::Applied).map(|e| e.position).collect();
-        let saved =
-            if applied.is_empty() { None } else { zstd::bulk::compress(&case.document.save(), 1).ok() };
+        let whole =
+            Some(case.document.save()).filter(|bytes| !applied.is_empty() && bytes.len() <= MAX_DOCUMENT);
+        let saved = whole.and_then(|bytes| zstd::bulk::compress(&bytes, 1).ok());
         let row = DocumentRow { applied, saved };
         self.store.put(&case.partition, Table::Document, case.id.as_bytes(), Some(&rows::encode(&row)))?;
         Ok(())

@@ -17,6 +17,9 @@ pub const WINDOW: u64 = 8;
 /// Bytes of bodies after which a batch is closed.
 pub const BATCH_BYTES: usize = 256 << 10;
 
+/// Times that a peer may say in one session what it has.
+pub const MAX_HAVES: u32 = 8;
+
 /// What ends a session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -89,6 +92,10 @@ pub struct Session {
     said_done: bool,
     /// Both sides know what the other had at one moment; before that nothing can be said of what it lacks.
     agreed: bool,
+    /// Journals of which the peer did not take a run: what follows would only be a gap to it.
+    stopped: BTreeSet<JournalId>,
+    /// How often the peer has said what it has.
+    haves: u32,
 }
 
 impl Session {
@@ -116,6 +123,8 @@ impl Session {
             peer_done: false,
             said_done: false,
             agreed: false,
+            stopped: BTreeSet::new(),
+            haves: 0,
         }
     }
 
@@ -283,6 +292,11 @@ impl Session {
 
     fn on_have(&mut self, theirs: &[Have], library: &impl Library) -> Result<Vec<Output>, SessionError> {
         let Some(peer) = self.peer() else { return Err(ProtocolError::Unexpected.into()) };
+        // Each may cost a look at all that is here; an honest peer needs one, and a second for an unknown base.
+        self.haves += 1;
+        if self.haves > MAX_HAVES {
+            return Err(ProtocolError::Unexpected.into());
+        }
         let scope = library.scope(&peer)?;
         let mut answer = Vec::new();
         for have in theirs {
@@ -367,6 +381,7 @@ impl Session {
             return Err(ProtocolError::Unexpected.into());
         }
         self.taken = taken.batch;
+        self.stopped.extend(taken.refused.iter().map(|(journal, _)| *journal));
         let mut outputs = vec![Output::Taken { refused: taken.refused }];
         outputs.extend(self.poll(library, None)?);
         Ok(outputs)
@@ -467,7 +482,7 @@ impl Session {
             let mut lacking: Vec<(bool, JournalId, u64)> = Vec::new();
             for (journal, head) in &mine.0 {
                 let theirs = known.vector.head(journal).seq;
-                if head.seq > theirs && !known.forked.contains(journal) {
+                if head.seq > theirs && !known.forked.contains(journal) && !self.stopped.contains(journal) {
                     lacking.push((!library.goes_first(partition, journal)?, *journal, theirs));
                 }
             }
@@ -477,7 +492,7 @@ impl Session {
                 else {
                     continue;
                 };
-                bytes += run.entries.iter().filter_map(|e| Some(e.body.as_ref()?.len() + 48)).sum::<usize>();
+                bytes += run.entries.iter().map(|e| e.body.as_ref().map_or(0, Vec::len) + 48).sum::<usize>();
                 runs.push(run);
                 if bytes >= BATCH_BYTES {
                     return Ok(Some(runs));
