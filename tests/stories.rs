@@ -4,6 +4,8 @@ mod bad_input;
 mod conflict;
 mod demo;
 mod frozen;
+mod greedy;
+mod hostile;
 mod kill;
 mod live;
 mod proxy;

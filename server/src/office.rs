@@ -16,6 +16,9 @@ use loket_core::replica::write::{Author, Dice};
 use loket_core::replica::{Replica, ReplicaError, rows};
 use loket_core::store::{Store, Table};
 
+use admission::{Admission, Allowances};
+
+pub mod admission;
 pub mod attachments;
 pub mod desk;
 pub mod files;
@@ -35,6 +38,8 @@ const FIRST_EPOCH: u64 = 1;
 pub struct Office<S> {
     /// Its replica.
     pub replica: Replica<S>,
+    /// What one device may bring.
+    pub allowances: Allowances,
     signer: Arc<dyn Signer>,
     epoch: [u8; 8],
     office_epoch: u64,
@@ -74,7 +79,8 @@ impl<S: Store> Office<S> {
             };
             Ok((epoch, office_epoch))
         })?;
-        Ok(Self { replica, signer, epoch, office_epoch, touched: BTreeSet::new() })
+        let allowances = Allowances::default();
+        Ok(Self { replica, allowances, signer, epoch, office_epoch, touched: BTreeSet::new() })
     }
 
     /// The office's key.
@@ -170,10 +176,19 @@ impl<S: Store> Office<S> {
         let mut answers = Vec::with_capacity(group.len());
         let mut touched = BTreeSet::new();
         for delivery in group {
-            self.admit(delivery, dice)?;
-            let Learned { applications, partitions, refused, .. } = self.replica.learn(&delivery.runs)?;
+            let admission = self.admission(&delivery.runs, now)?;
+            self.admit(delivery, &admission, dice)?;
+            let Learned { applications, partitions, mut refused, .. } = if admission.refused.is_empty() {
+                self.replica.learn(&delivery.runs)?
+            } else {
+                let runs: Vec<Run> =
+                    delivery.runs.iter().filter(|run| admission.admits(run)).cloned().collect();
+                self.replica.learn(&runs)?
+            };
+            self.charge(&admission, &refused, now)?;
             touched.extend(applications);
             self.touched.extend(partitions);
+            refused.extend(admission.refused);
             answers.push(refused);
         }
         for (partition, id) in touched {
@@ -184,8 +199,13 @@ impl<S: Store> Office<S> {
     }
 
     /// Lets the creator of a need-to-know application into its new partition.
-    fn admit(&mut self, delivery: &Delivery, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
-        for run in &delivery.runs {
+    fn admit(
+        &mut self,
+        delivery: &Delivery,
+        admission: &Admission,
+        dice: &mut Dice<'_>,
+    ) -> Result<(), ReplicaError> {
+        for run in delivery.runs.iter().filter(|run| admission.admits(run)) {
             let (partition, author) = (run.journal.partition, run.journal.author);
             if author != delivery.author
                 || !self.replica.opens(&author, &partition)?

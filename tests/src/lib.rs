@@ -4,6 +4,8 @@
 //! commands as a script would type them. Whatever goes wrong panics with the program's own words.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod fuzz;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -211,7 +213,12 @@ impl Office {
 
     /// Starts the server on a free port; it is killed when dropped.
     pub fn serve(&self) -> Server {
-        Server::start(self)
+        Server::start(self, &[])
+    }
+
+    /// As [`Office::serve`], with further options.
+    pub fn serve_with(&self, options: &[&str]) -> Server {
+        Server::start(self, options)
     }
 
     /// What its servers logged so far.
@@ -244,12 +251,13 @@ pub struct Server {
 }
 
 impl Server {
-    fn start(office: &Office) -> Self {
+    fn start(office: &Office, options: &[&str]) -> Self {
         let log = File::options().create(true).append(true).open(office.log_path()).unwrap();
         let mut child = Command::new(program("loket"))
             .arg("--dir")
             .arg(office.path())
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -270,6 +278,17 @@ impl Server {
     /// Its address, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What it has in memory, in bytes, as Linux tells it.
+    ///
+    /// # Panics
+    /// Where the system is another, or the process is gone.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a running process");
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kilobytes << 10
     }
 
     /// Kills it with signal 9, as a loss of power would.

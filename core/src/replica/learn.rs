@@ -18,6 +18,9 @@ use crate::store::{Query, Store, Table};
 /// Largest file of the office, in bytes.
 pub const MAX_OFFICE_FILE: usize = 8 << 20;
 
+/// Code of [`LearnError::Allowance`]: the one for which a phone waits instead of asking a person for help.
+pub const ALLOWANCE: u8 = 8;
+
 /// Why a run was not taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LearnError {
@@ -30,6 +33,12 @@ pub enum LearnError {
     /// A body is left out as destroyed, and the office has not said so.
     #[error("isi entri dihilangkan tanpa pernyataan Dinas")]
     Destroyed,
+    /// Its author has brought as much today as one device may. It may come again tomorrow.
+    #[error("batas harian perangkat tercapai")]
+    Allowance,
+    /// Its author, or the partition, has as many journals as there may be.
+    #[error("terlalu banyak jurnal dari perangkat ini")]
+    Journals,
 }
 
 impl LearnError {
@@ -43,6 +52,8 @@ impl LearnError {
             LearnError::Run(RunError::Reference) => 5,
             LearnError::Run(RunError::Signature) => 6,
             LearnError::Destroyed => 7,
+            LearnError::Allowance => ALLOWANCE,
+            LearnError::Journals => 9,
         }
     }
 }
