@@ -22,7 +22,7 @@ use loket_core::sync::message::{
 };
 use loket_core::sync::session::{MAX_HAVES, Output, Session, SessionError};
 use loket_core::time::today;
-use loket_core::workflow::{Actor, Decision, Event, RequestRef, Who};
+use loket_core::workflow::{Actor, Decision, Event, Who};
 use loket_server::office::library::Receipts;
 use loket_server::office::verify::verify;
 use loket_server::office::{Delivered, Delivery, Office};
@@ -90,7 +90,7 @@ impl Pair {
     pub fn run(&self) -> Run {
         let author = Author { signer: &self.key, epoch: [1; 8] };
         let partition = VILLAGE.parse().unwrap();
-        self.phone.run(&partition, &author.journal(partition).id(), 0, 1 << 20).unwrap().unwrap()
+        self.phone.run(&partition, &author.journal(partition).id(), 0, 1 << 20).unwrap().unwrap().run
     }
 
     pub fn calls(&self) -> (Session, Vec<u8>) {
@@ -145,7 +145,7 @@ impl Pair {
                         Output::Receipt(receipt) => {
                             self.phone.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
                         }
-                        Output::Taken { .. } => {}
+                        Output::Taken { .. } | Output::PeerDone => {}
                     }
                 }
             } else {
@@ -172,7 +172,7 @@ impl Pair {
 /// A partition's entries: the office's, and the others'.
 pub fn runs_of(replica: &Replica<MemoryStore>, partition: &Partition) -> (Vec<Run>, Vec<Run>) {
     let all = replica.journals(partition).unwrap();
-    let runs = all.keys().map(|journal| replica.run(partition, journal, 0, 1 << 20).unwrap().unwrap());
+    let runs = all.keys().map(|journal| replica.run(partition, journal, 0, 1 << 20).unwrap().unwrap().run);
     runs.partition(|run| run.journal.author == replica.office_author())
 }
 
@@ -353,9 +353,8 @@ fn signed(key: &SeededKey, place: &str, body: Vec<u8>) -> Run {
         extension: None,
     };
     let signature = key.sign(&signed_bytes(&journal.id(), &Head { seq: 1, hash: header.hash() })).unwrap();
-    let entry =
-        loket_core::journal::StoredEntry { hash: header.hash(), header, content: Content::Present(body) };
-    Run { journal, first: 1, entries: vec![WireEntry::close(&entry, None)], signature }
+    let entry = loket_core::journal::StoredEntry::new(header, Content::Present(body));
+    Run { journal, first: 1, entries: vec![WireEntry::close(&entry, None)], signature, after: None }
 }
 
 fn some_body() -> Vec<u8> {
@@ -399,19 +398,29 @@ fn runs_that_do_not_hold_are_refused_with_their_reason() {
 }
 
 #[test]
-fn a_branch_of_a_journal_is_not_taken() {
+fn every_branch_of_a_journal_stands_once_and_only_so_many_can_be() {
     let mut pair = Pair::new();
-    pair.work(6);
     let key = SeededKey::new(1);
-    assert!(pair.ingest(vec![signed(&key, VILLAGE, some_body())]).is_empty());
+    let branch = |n: u8| {
+        let body = Body::Destroyed(Destroyed { applications: vec![] });
+        signed(&key, VILLAGE, body.to_bytes([n; NONCE]))
+    };
+    let partition: Partition = VILLAGE.parse().unwrap();
+    let lines = |pair: &Pair| pair.office.replica.vector(&partition).unwrap().0.len();
+    let (others, mine) = (lines(&pair), |pair: &Pair, others: usize| lines(pair) - others);
+    assert!(pair.ingest(vec![branch(0)]).is_empty());
+    assert_eq!(mine(&pair, others), 1);
+    assert!(pair.ingest(vec![branch(1), branch(0)]).is_empty());
     let before = hashes(&pair.office.replica);
-    // As long: nothing new. Longer: its signature speaks of another chain.
-    let mut branch =
-        signed(&key, VILLAGE, Body::Destroyed(Destroyed { applications: vec![] }).to_bytes([3; NONCE]));
-    assert!(pair.ingest(vec![branch.clone()]).is_empty());
-    assert_eq!(hashes(&pair.office.replica), before);
-    branch.entries.push(branch.entries[0].clone());
-    refused(&mut pair, branch, RunError::Signature.into());
+    assert!(pair.ingest(vec![branch(1)]).is_empty());
+    assert_eq!((mine(&pair, others), hashes(&pair.office.replica)), (2, before));
+    // A longer one whose signature speaks of another chain is none.
+    let mut forged = branch(2);
+    forged.entries.push(forged.entries[0].clone());
+    refused(&mut pair, forged, RunError::Signature.into());
+    let taken = (2..=u8::MAX).take_while(|n| pair.ingest(vec![branch(*n)]).is_empty()).count();
+    assert_eq!(taken + 3, loket_core::replica::lines::MAX_LINES);
+    refused(&mut pair, branch(200), RunError::Fork.into());
 }
 
 #[test]
@@ -520,7 +529,10 @@ fn a_batch_of_many_runs_of_empty_entries_is_not_read() {
 
 #[test]
 fn a_partition_is_named_once_and_a_peer_says_what_it_has_a_few_times() {
-    let have = |place: &str| Have { partition: place.parse().unwrap(), base: Some((1, 0)), heads: vec![] };
+    let have = |place: &str| {
+        let partition = place.parse().unwrap();
+        Have { partition, base: Some((1, 0)), heads: vec![], backup_at: None }
+    };
     let twice = Message::Have(vec![have(VILLAGE), have(OTHER), have(VILLAGE)]).to_bytes();
     assert_eq!(Message::from_bytes(&twice), Err(ProtocolError::Malformed));
     let digest = |place: &str| PartitionDigest { partition: place.parse().unwrap(), digest: [0; 32] };
@@ -566,10 +578,11 @@ fn a_device_s_entry_in_the_shape_of_a_decision_answers_nothing() {
     let mut pair = Pair::new();
     pair.work(1);
     let key = SeededKey::new(1);
+    let request = pair.phone.all_named("1").unwrap()[0].1;
     let decision = Decision {
         act: "tarik".into(),
         kind: Event::Done,
-        request: Some(RequestRef { journal: pair.run().journal.id(), seq: 1 }),
+        request: Some(request),
         actor: Actor { who: Who::Office, role: Role::Admin },
         at: NOW,
         claimed_at: None,

@@ -31,18 +31,23 @@ enum Step {
     Write { author: usize, register: usize, value: Option<u8> },
     /// Learns all that another has.
     Hear { author: usize, from: usize },
+    /// Its phone is put back to an older copy and goes on from there.
+    Restore { author: usize },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let write = (0..AUTHORS, 0..REGISTERS.len(), proptest::option::weighted(0.85, 0u8..6))
         .prop_map(|(author, register, value)| Step::Write { author, register, value });
     let hear = (0..AUTHORS, 0..AUTHORS).prop_map(|(author, from)| Step::Hear { author, from });
-    proptest::collection::vec(prop_oneof![3 => write, 1 => hear], 3..24)
+    let restore = (0..AUTHORS).prop_map(|author| Step::Restore { author });
+    proptest::collection::vec(prop_oneof![12 => write, 4 => hear, 1 => restore], 3..24)
 }
 
 struct Authors {
     keys: Vec<SeededKey>,
     phones: Vec<Phone>,
+    /// A copy of each phone's store from when it last heard something.
+    copies: Vec<MemoryStore>,
     partition: Partition,
     id: EntryHash,
     /// The office's entries: the certificates.
@@ -71,7 +76,8 @@ impl Authors {
         let runs = runs(&office.replica, &partition);
         let phones = keys.iter().map(|_| fresh(office_key, &runs)).collect();
         let id = EntryHash([0; 32]);
-        let mut authors = Authors { keys, phones, partition, id, office: runs, office_key, count };
+        let copies = vec![MemoryStore::default(); AUTHORS];
+        let mut authors = Authors { keys, phones, copies, partition, id, office: runs, office_key, count };
         authors.open();
         authors
     }
@@ -79,15 +85,16 @@ impl Authors {
     fn open(&mut self) {
         let file = self.phones[0].catalogue().current("ktp-el-hilang", today(NOW)).unwrap();
         let opening = Opening { file: &file, variant: None, place: self.partition, number: "1", from: None };
-        let author = Author { signer: &self.keys[0], epoch: [1; 8] };
-        let count = &mut self.count;
+        let (key, count) = (&self.keys[0], &mut self.count);
         let open = |replica: &mut Phone| {
+            let author = Author { signer: key, epoch: replica.epoch(&mut |b| draw(count, b))? };
             let ops = vec![text("alamat", "Dusun 0")];
             let case = replica.open_application(&author, &opening, ops, NOW, &mut |b| draw(count, b))?;
             replica.seal(&author, case.partition)?;
             Ok(case.id)
         };
         self.id = self.phones[0].transaction(open).unwrap();
+        self.copies[0] = self.phones[0].store.crashed();
         for other in 1..AUTHORS {
             self.hear(other, 0);
         }
@@ -97,13 +104,21 @@ impl Authors {
         let runs = runs(&self.phones[from], &self.partition);
         let learned = self.phones[author].transaction(|replica| replica.learn(&runs)).unwrap();
         assert!(learned.refused.is_empty(), "{:?}", learned.refused);
+        if runs.len().is_multiple_of(2) {
+            self.copies[author] = self.phones[author].store.crashed();
+        }
+    }
+
+    /// What it had written since goes on standing where others have heard of it.
+    fn restore(&mut self, author: usize) {
+        self.phones[author] = Replica::open(self.copies[author].clone(), self.office_key).unwrap();
     }
 
     fn write(&mut self, who: usize, op: Op) {
         let (partition, id, time) = (self.partition, self.id, NOW + self.count as i64);
-        let author = Author { signer: &self.keys[who], epoch: [1; 8] };
-        let count = &mut self.count;
+        let (key, count) = (&self.keys[who], &mut self.count);
         let write = |replica: &mut Phone| {
+            let author = Author { signer: key, epoch: replica.epoch(&mut |b| draw(count, b))? };
             let case = replica.case(&partition, &id)?;
             replica.edit(&author, case, vec![op], time, &mut |b| draw(count, b))?;
             replica.seal(&author, partition)
@@ -115,6 +130,7 @@ impl Authors {
         for step in steps {
             match step {
                 Step::Hear { author, from } => self.hear(*author, *from),
+                Step::Restore { author } => self.restore(*author),
                 Step::Write { author, register, value } => {
                     let name = REGISTERS[*register];
                     let op = match value {
@@ -143,9 +159,9 @@ fn fresh(office: loket_core::identity::PublicKey, runs: &[Run]) -> Phone {
 fn runs(replica: &Phone, partition: &Partition) -> Vec<Run> {
     let mut runs = Vec::new();
     for (journal, row) in replica.journals(partition).unwrap() {
-        let mut after = 0;
+        let mut after = row.fork.map_or(0, |(_, seq)| seq);
         while after < row.head.seq {
-            let run = replica.run(partition, &journal, after, 1).unwrap().unwrap();
+            let run = replica.run(partition, &journal, after, 1).unwrap().unwrap().run;
             after += run.entries.len() as u64;
             runs.push(run);
         }
@@ -179,6 +195,7 @@ fn learn_in_order(authors: &Authors, all: &[Run], order: &[u32], sizes: &[usize]
             let learned = replica.transaction(|replica| replica.learn(&group)).unwrap();
             assert!(learned.refused.iter().all(|(_, error)| *error == LearnError::Run(RunError::Gap)));
             taken += learned.entries;
+            // A forked journal may have been refused one run and taken another: what is there comes again harmlessly.
             let gaps: Vec<_> = learned.refused.iter().map(|(journal, _)| *journal).collect();
             early.extend(now.iter().filter(|run| gaps.contains(&run.journal.id())));
         }

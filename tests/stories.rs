@@ -2,13 +2,18 @@
 
 mod bad_input;
 mod conflict;
+mod day;
 mod demo;
+mod disk;
+mod faults;
 mod frozen;
 mod greedy;
+mod healed;
 mod hostile;
 mod kill;
 mod live;
 mod proxy;
+mod restored;
 mod script;
 mod secret;
 mod services;

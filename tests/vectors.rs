@@ -83,6 +83,14 @@ impl Pair {
         let proof = sent(caller.receive(&welcome, &self.phone, &self.key).unwrap()).remove(0);
         (caller, answerer, proof)
     }
+
+    /// As [`Pair::proven`] where the caller has news: it says at once what it has.
+    fn proven_with_news(&self) -> (Session, Session, [Vec<u8>; 2]) {
+        let ((mut caller, hello), mut answerer) = (self.calls(), self.answers());
+        let welcome = sent(self.up(&mut answerer, &hello)).remove(0);
+        let frames = sent(caller.receive(&welcome, &self.phone, &self.key).unwrap());
+        (caller, answerer, frames.try_into().unwrap())
+    }
 }
 
 #[test]
@@ -130,13 +138,13 @@ fn nothing_is_sent_before_both_know_what_the_other_has() {
     pair.work(2);
     pair.record();
     pair.edit(vec![text("pekerjaan", "guru")]);
-    let (mut caller, mut answerer, proof) = pair.proven();
+    let (mut caller, mut answerer, [proof, have]) = pair.proven_with_news();
     let differ = sent(pair.up(&mut answerer, &proof)).remove(0);
     // News at the office, before the phone has said what it has.
     let news = BTreeSet::from([village(), Partition::Office]);
     let library = pair.office.library(&pair.receipts, NOW);
     assert!(answerer.poll(&library, Some(&news)).unwrap().is_empty());
-    let have = sent(caller.receive(&differ, &pair.phone, &pair.key).unwrap()).remove(0);
+    assert_eq!(caller.receive(&differ, &pair.phone, &pair.key).unwrap(), [], "it has said so already");
     let answer = sent(pair.up(&mut answerer, &have));
     assert_eq!(batches(&answer), 0, "the phone lacks nothing");
     let frames: Vec<_> = answer
@@ -144,6 +152,35 @@ fn nothing_is_sent_before_both_know_what_the_other_has() {
         .flat_map(|frame| sent(caller.receive(frame, &pair.phone, &pair.key).unwrap()))
         .collect();
     assert_eq!(batches(&frames), 1);
+}
+
+#[test]
+fn a_done_before_the_last_answer_settles_nothing() {
+    let mut pair = Pair::new();
+    pair.work(2);
+    pair.record();
+    pair.edit(vec![text("pekerjaan", "guru")]);
+    let (public, dice) = (loket_core::identity::Signer::public_key(&pair.key), &mut pair.dice);
+    let other = ["33.12.08.2009".parse().unwrap()];
+    let certify = |office: &mut loket_server::office::Office<MemoryStore>| {
+        office.certify(public, Role::OperatorDesa, &other, "Petugas", NOW, &mut |b| dice.fill(b))
+    };
+    pair.office.write(certify).unwrap();
+    let (mut caller, mut answerer, [proof, have]) = pair.proven_with_news();
+    let differ = sent(pair.up(&mut answerer, &proof)).remove(0);
+    let second = sent(caller.receive(&differ, &pair.phone, &pair.key).unwrap()).remove(0);
+    let hear = |frames: Vec<Vec<u8>>, caller: &mut Session| -> Vec<Vec<u8>> {
+        let heard = frames.iter().map(|frame| caller.receive(frame, &pair.phone, &pair.key).unwrap());
+        heard.flat_map(sent).collect()
+    };
+    let early = sent(pair.up(&mut answerer, &have));
+    assert_eq!(early.last().map(|frame| Message::from_bytes(frame)), Some(Ok(Message::Done)));
+    assert_eq!(hear(early, &mut caller), Vec::<Vec<u8>>::new());
+    assert!(!caller.is_settled());
+    let late = sent(pair.up(&mut answerer, &second));
+    assert_eq!(batches(&late), 1, "the certificate");
+    assert_eq!(late.last().map(|frame| Message::from_bytes(frame)), Some(Ok(Message::Done)));
+    assert_eq!(batches(&hear(late, &mut caller)), 1, "the edit");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use loket_core::identity::{SeededKey, Signer};
 use loket_core::journal::body::{Body, Edit, NONCE, Parent};
 use loket_core::journal::run::{Head, Run, WireEntry, signed_bytes};
 use loket_core::journal::{
-    ChangeHash, Content, EntryHash, HEADER_VERSION, Header, Journal, StoredEntry, body_hash,
+    ChangeHash, Content, EntryHash, HEADER_VERSION, Header, Journal, StoredEntry, actor, body_hash,
 };
 use loket_core::replica::case::Standing;
 use loket_core::replica::rules::MAX_EDITS;
@@ -34,9 +34,11 @@ impl Line {
     fn edit(&mut self, application: EntryHash) -> WireEntry {
         let id = self.journal.id();
         let ops = vec![text("alamat", &format!("Dusun {} {}", self.journal.epoch[0], self.count))];
-        let change = self.document.replay(&[self.last], &id, NOW, &ops, None).unwrap();
+        let mut nonce = [0; NONCE];
+        nonce[..8].copy_from_slice(&self.at.seq.to_be_bytes());
+        let change = self.document.replay(&[self.last], &actor(&id, &nonce), NOW, &ops, None).unwrap();
         let parents = if self.count == 0 { vec![Parent::First] } else { vec![Parent::Back(1)] };
-        let body = Body::Edit(Edit { parents, change, time: NOW, ops, staff: None }).to_bytes([0; NONCE]);
+        let body = Body::Edit(Edit { parents, change, time: NOW, ops, staff: None }).to_bytes(nonce);
         let header = Header {
             version: HEADER_VERSION,
             journal: id,
@@ -46,7 +48,7 @@ impl Line {
             application: Some(application),
             extension: None,
         };
-        let entry = StoredEntry { hash: header.hash(), header, content: Content::Present(body) };
+        let entry = StoredEntry::new(header, Content::Present(body));
         self.at = Head { seq: self.at.seq + 1, hash: entry.hash };
         (self.last, self.count) = (change, self.count + 1);
         WireEntry::close(&entry, None)
@@ -56,7 +58,7 @@ impl Line {
         let first = self.at.seq + 1;
         let entries = (0..edits).map(|_| self.edit(application)).collect();
         let signature = self.key.sign(&signed_bytes(&self.journal.id(), &self.at)).unwrap();
-        Run { journal: self.journal, first, entries, signature }
+        Run { journal: self.journal, first, entries, signature, after: None }
     }
 }
 

@@ -1,16 +1,20 @@
 //! Documents: an application's registers as they merge. The only file that names Automerge.
 //!
 //! A document is a flat map of registers that hold text. It is never parsed from foreign bytes: edits travel as
-//! field operations, and every replica replays them under the same actor at the same parents, arriving at the
+//! field operations, and every replica replays each under its own actor at the same parents, arriving at the
 //! same change hash. What is loaded here was saved by this replica.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 
+use automerge::Value as Held;
+use automerge::legacy::{Key, ObjectId, Op as Operation, OpType};
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, Automerge, ObjId, ROOT, ReadDoc, ScalarValue, Value as Held};
+use automerge::{ActorId, Automerge, Change, ExpandedChange, ObjId, ROOT, ReadDoc, ScalarValue};
 
-use crate::journal::body::{Op, Value};
-use crate::journal::{ChangeHash, JournalId};
+use crate::journal::ChangeHash;
+use crate::journal::body::{Edit, Op, Value};
 
 /// An edit could not be replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +35,26 @@ pub enum ReplayError {
 
 /// An application's document.
 #[derive(Clone, Default)]
-pub struct Document(Automerge);
+pub struct Document(Kept);
+
+/// How a document is kept. Most applications are written once, as a whole, and many are never edited again: as
+/// long as there is that one edit, the merge library has nothing to merge and is not asked.
+#[derive(Clone, Default)]
+enum Kept {
+    #[default]
+    Empty,
+    Sole(Box<Sole>),
+    Whole(Box<Automerge>),
+}
+
+/// The one edit of a document: it puts registers, each once.
+#[derive(Clone)]
+struct Sole {
+    actor: [u8; 16],
+    time: i64,
+    ops: Vec<Op>,
+    hash: ChangeHash,
+}
 
 /// A document as it was after one of its edits, to replay the next upon; empty to begin with.
 #[derive(Default)]
@@ -49,56 +72,79 @@ pub struct Conflict {
 impl Document {
     /// Loads what [`Document::save`] of this replica wrote.
     pub fn load(bytes: &[u8]) -> Result<Self, ReplayError> {
-        Automerge::load_unverified_heads(bytes).map(Self).map_err(|_| ReplayError::Document)
+        let whole = Automerge::load_unverified_heads(bytes).map_err(|_| ReplayError::Document)?;
+        Ok(Self(Kept::Whole(Box::new(whole))))
     }
 
-    /// Bytes for this replica's cache; the caller compresses.
-    pub fn save(&self) -> Vec<u8> {
-        self.0.save_nocompress()
+    /// The document of one edit that this replica has replayed before; none where that takes a replay.
+    pub fn of_first(actor: &[u8; 16], edit: &Edit) -> Option<Self> {
+        Some(Self(Kept::Sole(Box::new(Sole::new(actor, edit.time, &edit.ops, edit.change)?))))
+    }
+
+    /// Bytes for this replica's cache, which the caller compresses; none while [`Document::of_first`] is as good.
+    pub fn save(&self) -> Option<Vec<u8>> {
+        match &self.0 {
+            Kept::Empty | Kept::Sole(_) => None,
+            Kept::Whole(whole) => Some(whole.save_nocompress()),
+        }
     }
 
     /// A file that any Automerge opens.
-    pub fn export(&self) -> Vec<u8> {
-        self.0.save()
+    ///
+    /// # Errors
+    /// Where the merge library refuses (a defect).
+    pub fn export(&self) -> Result<Vec<u8>, ReplayError> {
+        Ok(self.whole()?.save())
     }
 
     /// The document's heads, sorted.
     pub fn heads(&self) -> Vec<ChangeHash> {
-        let mut heads: Vec<_> = self.0.get_heads().iter().map(|head| ChangeHash(head.0)).collect();
-        heads.sort_unstable();
-        heads
+        match &self.0 {
+            Kept::Empty => Vec::new(),
+            Kept::Sole(sole) => vec![sole.hash],
+            Kept::Whole(whole) => heads(whole),
+        }
     }
 
-    /// Replays operations at `parents` under the actor of `journal`, takes the change over and returns its hash.
+    /// Replays operations at `parents` under an edit's own actor ([`crate::journal::actor`]), takes the change over
+    /// and returns its hash.
     /// With `expected`, the document stays as it was unless the hash comes out equal.
     pub fn replay(
         &mut self,
         parents: &[ChangeHash],
-        journal: &JournalId,
+        actor: &[u8; 16],
         time: i64,
         ops: &[Op],
         expected: Option<ChangeHash>,
     ) -> Result<ChangeHash, ReplayError> {
+        if let (Kept::Empty, [], Some(expected)) = (&self.0, parents, expected)
+            && let Some(sole) = Sole::new(actor, time, ops, expected)
+            && sole.change().hash().0 == expected.0
+        {
+            self.0 = Kept::Sole(Box::new(sole));
+            return Ok(expected);
+        }
         let mut sorted = parents.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        let at_heads = sorted == self.heads();
+        let whole = self.widen()?;
+        let at_heads = sorted == heads(whole);
         let native: Vec<_> = sorted.iter().map(|hash| automerge::ChangeHash(hash.0)).collect();
         let mut fork = if at_heads {
-            self.0.clone()
+            whole.clone()
         } else {
-            self.0.fork_at(&native).map_err(|_| ReplayError::Parents)?
+            whole.fork_at(&native).map_err(|_| ReplayError::Parents)?
         };
-        fork.set_actor(actor(journal));
+        fork.set_actor(ActorId::from(&actor[..]));
         let hash = commit(&mut fork, time, ops)?;
         if expected.is_some_and(|expected| expected != hash) {
             return Err(ReplayError::Hash);
         }
         if at_heads {
-            self.0 = fork;
+            *whole = fork;
         } else {
             let changes = fork.get_changes(&native);
-            self.0.apply_changes(changes).map_err(|_| ReplayError::Document)?;
+            whole.apply_changes(changes).map_err(|_| ReplayError::Document)?;
         }
         Ok(hash)
     }
@@ -110,7 +156,7 @@ impl Document {
         &mut self,
         branch: &mut Branch,
         parents: &[ChangeHash],
-        journal: &JournalId,
+        actor: &[u8; 16],
         time: i64,
         ops: &[Op],
         expected: ChangeHash,
@@ -120,24 +166,40 @@ impl Document {
         sorted.dedup();
         let kept = branch.0.take();
         if sorted == self.heads() {
-            return self.replay(&sorted, journal, time, ops, Some(expected));
+            return self.replay(&sorted, actor, time, ops, Some(expected));
         }
         let mut fork = match kept.filter(|kept| kept.heads() == sorted) {
             Some(kept) => kept,
             None => self.at(&sorted)?,
         };
-        let hash = fork.replay(&sorted, journal, time, ops, Some(expected))?;
-        let change =
-            fork.0.get_change_by_hash(&automerge::ChangeHash(hash.0)).ok_or(ReplayError::Document)?;
-        self.0.apply_changes([change]).map_err(|_| ReplayError::Document)?;
+        let hash = fork.replay(&sorted, actor, time, ops, Some(expected))?;
+        let change = fork.widen()?.get_change_by_hash(&automerge::ChangeHash(hash.0));
+        self.widen()?
+            .apply_changes([change.ok_or(ReplayError::Document)?])
+            .map_err(|_| ReplayError::Document)?;
         branch.0 = Some(fork);
         Ok(hash)
     }
 
     /// All registers with the value that shows (one of them, where several conflict).
     pub fn registers(&self) -> BTreeMap<String, String> {
-        let keys = self.0.keys(ROOT);
-        keys.filter_map(|key| text(self.0.get(ROOT, &key).ok()??).map(|value| (key, value))).collect()
+        match &self.0 {
+            Kept::Empty => BTreeMap::new(),
+            Kept::Sole(sole) => sole.registers().collect(),
+            Kept::Whole(whole) => {
+                let value = |key: &String| text(whole.get(ROOT, key).ok()??);
+                whole.keys(ROOT).filter_map(|key| value(&key).map(|value| (key, value))).collect()
+            }
+        }
+    }
+
+    /// The value that one register shows.
+    pub fn register(&self, register: &str) -> Option<String> {
+        match &self.0 {
+            Kept::Empty => None,
+            Kept::Sole(sole) => sole.ops.iter().find(|op| op.register == register)?.value.text(),
+            Kept::Whole(whole) => text(whole.get(ROOT, register).ok()??),
+        }
     }
 
     /// All registers as they were at these heads.
@@ -147,41 +209,118 @@ impl Document {
 
     /// The document as it was at these heads.
     pub fn at(&self, heads: &[ChangeHash]) -> Result<Document, ReplayError> {
+        if let Kept::Sole(sole) = &self.0
+            && heads == [sole.hash]
+        {
+            return Ok(self.clone());
+        }
         let native: Vec<_> = heads.iter().map(|hash| automerge::ChangeHash(hash.0)).collect();
-        self.0.fork_at(&native).map(Document).map_err(|_| ReplayError::Parents)
+        let fork = self.whole()?.fork_at(&native).map_err(|_| ReplayError::Parents)?;
+        Ok(Self(Kept::Whole(Box::new(fork))))
     }
 
     /// Whether a change is in the document.
     pub fn contains(&self, change: &ChangeHash) -> bool {
-        self.0.get_change_meta_by_hash(&automerge::ChangeHash(change.0)).is_some()
+        match &self.0 {
+            Kept::Empty => false,
+            Kept::Sole(sole) => sole.hash == *change,
+            Kept::Whole(whole) => whole.get_change_meta_by_hash(&automerge::ChangeHash(change.0)).is_some(),
+        }
     }
 
     /// Registers with different values written concurrently. Equal values are no conflict for anybody.
     pub fn conflicts(&self) -> Vec<Conflict> {
-        self.0.keys(ROOT).filter_map(|key| self.conflict(key)).collect()
-    }
-
-    fn conflict(&self, register: String) -> Option<Conflict> {
-        let all = self.0.get_all(ROOT, &register).ok()?;
-        if all.len() < 2 {
-            return None;
+        match &self.0 {
+            Kept::Empty | Kept::Sole(_) => Vec::new(),
+            Kept::Whole(whole) => whole.keys(ROOT).filter_map(|key| conflict(whole, key)).collect(),
         }
-        let mut values: Vec<(String, ChangeHash)> = all
-            .into_iter()
-            .filter_map(|(value, id)| Some((text((value, id.clone()))?, self.change_of(&id)?)))
-            .collect();
-        values.sort_unstable();
-        let differs = values.windows(2).any(|pair| matches!(pair, [a, b] if a.0 != b.0));
-        differs.then_some(Conflict { register, values })
     }
 
-    fn change_of(&self, id: &ObjId) -> Option<ChangeHash> {
-        self.0.hash_for_opid(id).map(|hash| ChangeHash(hash.0))
+    /// The document as the merge library holds it.
+    fn whole(&self) -> Result<Cow<'_, Automerge>, ReplayError> {
+        Ok(match &self.0 {
+            Kept::Empty => Cow::Owned(Automerge::new()),
+            Kept::Sole(sole) => Cow::Owned(sole.whole()?),
+            Kept::Whole(whole) => Cow::Borrowed(whole),
+        })
+    }
+
+    /// Hands the document to the merge library; it says the same afterwards.
+    fn widen(&mut self) -> Result<&mut Automerge, ReplayError> {
+        if !matches!(self.0, Kept::Whole(_)) {
+            self.0 = Kept::Whole(Box::new(self.whole()?.into_owned()));
+        }
+        match &mut self.0 {
+            Kept::Whole(whole) => Ok(whole),
+            Kept::Empty | Kept::Sole(_) => Err(ReplayError::Document),
+        }
     }
 }
 
-fn actor(journal: &JournalId) -> ActorId {
-    ActorId::from(&journal.0[..])
+impl Sole {
+    /// None where the operations are more than puts of different registers: what then is written, or whether
+    /// anything is, the merge library has to say.
+    fn new(actor: &[u8; 16], time: i64, ops: &[Op], hash: ChangeHash) -> Option<Self> {
+        let mut seen = BTreeSet::new();
+        let plain = ops.iter().all(|op| op.value != Value::Clear && seen.insert(op.register.as_str()));
+        let plain = plain && !ops.is_empty();
+        plain.then(|| Self { actor: *actor, time, ops: ops.to_vec(), hash })
+    }
+
+    fn registers(&self) -> impl Iterator<Item = (String, String)> {
+        self.ops.iter().filter_map(|op| Some((op.register.clone(), op.value.text()?)))
+    }
+
+    /// The change that the merge library would write for this edit into an empty document: the same bytes, and
+    /// so the same hash, without a document.
+    fn change(&self) -> Change {
+        let put = |(register, value): (String, String)| Operation {
+            action: OpType::Put(ScalarValue::Str(value.as_str().into())),
+            obj: ObjectId::Root,
+            key: Key::Map(register.as_str().into()),
+            pred: Vec::new().into(),
+            insert: false,
+        };
+        Change::from(ExpandedChange {
+            operations: self.registers().map(put).collect(),
+            actor_id: ActorId::from(&self.actor[..]),
+            hash: None,
+            seq: 1,
+            start_op: NonZeroU64::MIN,
+            time: self.time,
+            message: None,
+            deps: Vec::new(),
+            extra_bytes: Vec::new(),
+            author: None,
+        })
+    }
+
+    fn whole(&self) -> Result<Automerge, ReplayError> {
+        let mut whole = Automerge::new();
+        whole.apply_changes([self.change()]).map_err(|_| ReplayError::Document)?;
+        Ok(whole)
+    }
+}
+
+fn heads(whole: &Automerge) -> Vec<ChangeHash> {
+    let mut heads: Vec<_> = whole.get_heads().iter().map(|head| ChangeHash(head.0)).collect();
+    heads.sort_unstable();
+    heads
+}
+
+fn conflict(whole: &Automerge, register: String) -> Option<Conflict> {
+    let all = whole.get_all(ROOT, &register).ok()?;
+    if all.len() < 2 {
+        return None;
+    }
+    let change_of = |id: &ObjId| whole.hash_for_opid(id).map(|hash| ChangeHash(hash.0));
+    let mut values: Vec<(String, ChangeHash)> = all
+        .into_iter()
+        .filter_map(|(value, id)| Some((text((value, id.clone()))?, change_of(&id)?)))
+        .collect();
+    values.sort_unstable();
+    let differs = values.windows(2).any(|pair| matches!(pair, [a, b] if a.0 != b.0));
+    differs.then_some(Conflict { register, values })
 }
 
 fn commit(fork: &mut Automerge, time: i64, ops: &[Op]) -> Result<ChangeHash, ReplayError> {
@@ -216,18 +355,21 @@ mod tests {
         Op { register: register.into(), value: Value::Text(value.into()) }
     }
 
-    const A: JournalId = JournalId([1; 32]);
-    const B: JournalId = JournalId([2; 32]);
+    /// Actors: each edit has its own.
+    const A: [u8; 16] = [1; 16];
+    const A2: [u8; 16] = [3; 16];
+    const B: [u8; 16] = [2; 16];
+    const B2: [u8; 16] = [4; 16];
 
     #[test]
     fn edits_of_different_fields_both_survive_and_orders_agree() {
         let mut first = Document::default();
         let root = first.replay(&[], &A, 1, &[op("nama", "Sri"), op("rt", "1")], None).unwrap();
         let mut second = first.clone();
-        let a = first.replay(&[root], &A, 2, &[op("rt", "2")], None).unwrap();
+        let a = first.replay(&[root], &A2, 2, &[op("rt", "2")], None).unwrap();
         let b = second.replay(&[root], &B, 3, &[op("rw", "5")], None).unwrap();
         first.replay(&[root], &B, 3, &[op("rw", "5")], Some(b)).unwrap();
-        second.replay(&[root], &A, 2, &[op("rt", "2")], Some(a)).unwrap();
+        second.replay(&[root], &A2, 2, &[op("rt", "2")], Some(a)).unwrap();
         assert_eq!(first.heads(), second.heads());
         assert_eq!(first.registers(), second.registers());
         assert_eq!(first.registers()["rw"], "5");
@@ -238,14 +380,14 @@ mod tests {
     fn edits_of_the_same_field_conflict_until_chosen() {
         let mut document = Document::default();
         let root = document.replay(&[], &A, 1, &[op("alamat", "x")], None).unwrap();
-        let a = document.replay(&[root], &A, 2, &[op("alamat", "Jalan A")], None).unwrap();
+        let a = document.replay(&[root], &A2, 2, &[op("alamat", "Jalan A")], None).unwrap();
         let b = document.replay(&[root], &B, 2, &[op("alamat", "Jalan B")], None).unwrap();
         let conflicts = document.conflicts();
         assert_eq!(conflicts.len(), 1);
         assert_eq!(conflicts[0].values, [("Jalan A".into(), a), ("Jalan B".into(), b)]);
-        document.replay(&[a, b], &B, 3, &[op("alamat", "Jalan B")], None).unwrap();
+        document.replay(&[a, b], &B2, 3, &[op("alamat", "Jalan B")], None).unwrap();
         assert!(document.conflicts().is_empty());
-        let copy = Document::load(&document.save()).unwrap();
+        let copy = Document::load(&document.save().unwrap()).unwrap();
         assert_eq!(copy.heads(), document.heads());
     }
 
@@ -283,5 +425,65 @@ mod tests {
         let nowhere = [ChangeHash([9; 32])];
         assert_eq!(document.replay(&nowhere, &A, 2, &[op("rt", "2")], None), Err(ReplayError::Parents));
         assert_eq!(document.replay(&[root], &A, 2, &[op("rt", "1")], None), Err(ReplayError::Nothing));
+    }
+
+    /// The edit as the merge library writes it, and as it is recognised without it.
+    fn both(ops: &[Op], time: i64) -> (Document, Document) {
+        let mut whole = Document::default();
+        let hash = whole.replay(&[], &A, time, ops, None).unwrap();
+        let mut sole = Document::default();
+        assert_eq!(sole.replay(&[], &A, time, ops, Some(hash)), Ok(hash));
+        (whole, sole)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_first_edit_has_the_hash_that_the_merge_library_gives_it(
+            fields in proptest::collection::btree_map("\\PC{1,12}", "\\PC{0,40}", 1..60),
+            time in proptest::prelude::any::<i64>(),
+        ) {
+            let ops: Vec<Op> = fields.iter().map(|(register, value)| op(register, value)).rev().collect();
+            let (whole, sole) = both(&ops, time);
+            assert!(matches!(sole.0, Kept::Sole(_)), "it was recognised without the merge library");
+            assert_eq!(sole.whole().unwrap().save(), whole.whole().unwrap().save());
+        }
+    }
+
+    #[test]
+    fn one_edit_says_the_same_with_and_without_the_merge_library() {
+        let scan = Value::Attachment(crate::journal::AttachmentHash([7; 32]), 400_000);
+        let scan = Op { register: "lampiran/kartu_keluarga/1".into(), value: scan };
+        let (whole, mut sole) = both(&[op("nama", "Sri"), op("rt", "1"), scan], 5);
+        let heads = whole.heads();
+        assert_eq!((sole.heads(), sole.registers()), (heads.clone(), whole.registers()));
+        assert_eq!(sole.registers_at(&heads), whole.registers_at(&heads));
+        assert_eq!(sole.registers_at(&[]), whole.registers_at(&[]));
+        assert_eq!(sole.register("rt"), whole.register("rt"));
+        assert_eq!(sole.register("rw"), None);
+        assert!(sole.contains(&heads[0]) && !sole.contains(&ChangeHash([9; 32])));
+        assert!(sole.at(&[ChangeHash([9; 32])]).is_err());
+        assert_eq!(sole.export(), whole.export());
+        assert_eq!(sole.save(), None);
+        let mut whole = whole;
+        let next = whole.replay(&heads, &B, 6, &[op("rt", "2")], None).unwrap();
+        assert_eq!(sole.replay(&heads, &B, 6, &[op("rt", "2")], Some(next)), Ok(next));
+        assert_eq!((sole.heads(), sole.registers()), (whole.heads(), whole.registers()));
+        assert_eq!(sole.save(), whole.save());
+    }
+
+    #[test]
+    fn a_first_edit_of_another_form_is_left_to_the_merge_library() {
+        let clear = Op { register: "rw".into(), value: Value::Clear };
+        for ops in [vec![op("rt", "1"), op("rt", "2")], vec![op("rt", "1"), clear.clone()]] {
+            let (whole, first) = both(&ops, 1);
+            assert_eq!((first.heads(), first.registers()), (whole.heads(), whole.registers()));
+            let edit = Edit { parents: vec![], change: first.heads()[0], time: 1, ops, staff: None };
+            assert!(Document::of_first(&A, &edit).is_none());
+        }
+        let wrong = Some(ChangeHash([9; 32]));
+        let mut empty = Document::default();
+        assert_eq!(empty.replay(&[], &A, 1, &[op("rt", "1")], wrong), Err(ReplayError::Hash));
+        assert_eq!(empty.replay(&[], &A, 1, &[clear], wrong), Err(ReplayError::Nothing));
+        assert!(empty.heads().is_empty() && empty.registers().is_empty());
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::attachment::{AttachmentError, AttachmentStore};
 use crate::catalogue::{Role, ServiceFile};
 use crate::identity::{CannotSign, Signer};
+use crate::journal::body::Certificate;
 use crate::journal::{AuthorId, Partition};
 use crate::replica::{Replica, ReplicaError};
 use crate::store::StoreError;
@@ -27,6 +28,7 @@ mod engine;
 mod enrol;
 mod fields;
 mod key;
+mod mark;
 mod pen;
 mod profile;
 mod socket;
@@ -95,6 +97,17 @@ impl ClientError {
     }
 }
 
+impl ClientError {
+    /// Whether the medium failed or has no room: what was asked for last is not saved, what was saved before is.
+    pub fn is_of_the_medium(&self) -> bool {
+        matches!(
+            self,
+            Self::Replica(ReplicaError::Store(StoreError::Broken(_) | StoreError::Full))
+                | Self::Attachment(AttachmentError::Broken(_) | AttachmentError::Full)
+        )
+    }
+}
+
 impl From<StoreError> for ClientError {
     fn from(error: StoreError) -> Self {
         Self::Replica(error.into())
@@ -154,9 +167,19 @@ impl Phone {
                 "kunci perangkat bukan kunci yang didaftarkan: pulihkan device.key, atau daftarkan folder baru",
             ));
         }
-        let replica = Replica::open(store, profile.office)?;
+        let mut replica = Replica::open(store, profile.office)?;
+        mark::check(&mut replica, &dir.join(STORE))?;
         let files = AttachmentStore::open(dir.join(ATTACHMENTS))?;
         Ok(Self { replica, signer, files, profile, dir: dir.to_owned() })
+    }
+
+    /// After the medium failed: opens the store anew, checks it, and only then lets it be used.
+    ///
+    /// # Errors
+    /// Where it fails again, or does not hold together.
+    pub fn mend(&mut self) -> Result<(), ClientError> {
+        self.replica.store.reopen()?;
+        Ok(self.replica.check_heads()?)
     }
 
     /// Who and where it is enrolled.
@@ -181,22 +204,30 @@ impl Phone {
 
     /// What its officer may do: as its newest certificate says, or the enrolment before there is one here.
     pub fn role(&self) -> Result<Role, ClientError> {
-        for partition in self.partitions()? {
-            if let Some(row) = self.replica.certificate(&partition, &self.author())? {
-                return Ok(row.certificate.role);
-            }
+        if let Some(certificate) = self.newest_certificate()? {
+            return Ok(certificate.role);
         }
         Ok(self.profile.role)
     }
 
     /// The partitions in which it is certified; the first is where new applications are filed.
     pub fn partitions(&self) -> Result<Vec<Partition>, ClientError> {
-        for partition in &self.profile.partitions {
-            if let Some(row) = self.replica.certificate(partition, &self.author())? {
-                return Ok(row.certificate.partitions);
-            }
+        if let Some(certificate) = self.newest_certificate()? {
+            return Ok(certificate.partitions);
         }
         Ok(self.profile.partitions.clone())
+    }
+
+    /// The newest of its certificates: after a transfer the one of where it is now.
+    fn newest_certificate(&self) -> Result<Option<Certificate>, ClientError> {
+        let mut newest: Option<Certificate> = None;
+        for partition in self.replica.scope_of(&self.author())? {
+            let Some(row) = self.replica.certificate(&partition, &self.author())? else { continue };
+            if newest.as_ref().is_none_or(|newest| row.certificate.not_after > newest.not_after) {
+                newest = Some(row.certificate);
+            }
+        }
+        Ok(newest)
     }
 
     /// The services that may be filed today, in the catalogue's order.

@@ -4,6 +4,11 @@
 //! application, the hash of the header before and the hash of the body; so a body can be destroyed when the law
 //! says so and the chain still verifies. Bodies begin with 16 random bytes, so that a destroyed one cannot be
 //! guessed back from its hash. Nothing that was hashed is ever encoded again: bytes are kept as they came.
+//!
+//! A device that was restored from an old copy may go on under numbers that its lost days have used already: its
+//! journal then has two branches. Both stand. A journal is a tree of **lines**: the one named like the journal
+//! itself, from its beginning to the first fork, and from each fork a line for every branch, named by the first
+//! entry on it ([`Journal::line`]). Which lines there are follows from the entries alone.
 
 use std::fmt;
 
@@ -80,7 +85,7 @@ hash_type!(
     EntryHash
 );
 hash_type!(
-    /// Name of a journal: hash of its author, partition and epoch.
+    /// Name of a journal (hash of its author, partition and epoch), and of a line of it behind a fork.
     JournalId
 );
 hash_type!(
@@ -118,6 +123,14 @@ impl Journal {
         hasher.update(&self.author.0);
         hasher.update(&self.epoch);
         hasher.update(&self.partition.to_bytes());
+        JournalId(*hasher.finalize().as_bytes())
+    }
+
+    /// The name of the line that begins with this entry behind a fork.
+    pub fn line(&self, first: &EntryHash) -> JournalId {
+        let mut hasher = blake3::Hasher::new_derive_key("loket 1 line");
+        hasher.update(&self.id().0);
+        hasher.update(&first.0);
         JournalId(*hasher.finalize().as_bytes())
     }
 }
@@ -178,6 +191,29 @@ pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     bytes
 }
 
+/// Who makes the change of an edit, as the merge library counts: a name of its own for each edit, from its journal
+/// and the random bytes of its body. Two edits under one number, on two branches of a forked journal, are then
+/// changes of two actors and stand side by side.
+pub fn actor(journal: &JournalId, nonce: &[u8]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_derive_key("loket 1 actor");
+    hasher.update(&journal.0);
+    hasher.update(nonce);
+    let mut actor = [0; 16];
+    hasher.finalize_xof().fill(&mut actor);
+    actor
+}
+
+/// What the epochs of the office's journals begin with: the number of its office epoch. A later one's sort behind.
+pub fn office_beginning(office_epoch: u64) -> [u8; 4] {
+    u32::try_from(office_epoch).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// Reads [`office_beginning`] of an epoch of the office's journals.
+pub fn office_epoch(epoch: &[u8; 8]) -> u32 {
+    let [a, b, c, d, ..] = *epoch;
+    u32::from_be_bytes([a, b, c, d])
+}
+
 /// Hash of a body's bytes, as headers name it.
 pub fn body_hash(body: &[u8]) -> [u8; 32] {
     *blake3::hash(body).as_bytes()
@@ -192,9 +228,26 @@ pub enum Content {
     Destroyed,
 }
 
+impl Content {
+    /// Length of the body in bytes; 0 where it was destroyed.
+    pub fn len(&self) -> usize {
+        match self {
+            Content::Present(bytes) => bytes.len(),
+            Content::Destroyed => 0,
+        }
+    }
+
+    /// Whether there is nothing of it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// An entry as a replica keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEntry {
+    /// The line on which it stands: its journal, unless that was forked before it.
+    pub line: JournalId,
     /// The header.
     pub header: Header,
     /// The header's hash.
@@ -204,6 +257,11 @@ pub struct StoredEntry {
 }
 
 impl StoredEntry {
+    /// An entry of a journal without forks.
+    pub fn new(header: Header, content: Content) -> Self {
+        Self { line: header.journal, hash: header.hash(), header, content }
+    }
+
     /// The application it belongs to: the one its header names, or itself where it is the first.
     pub fn application(&self) -> EntryHash {
         self.header.application.unwrap_or(self.hash)

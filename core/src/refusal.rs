@@ -75,6 +75,9 @@ refusals! {
     /// The office has answered this very request; it is answered once.
     SudahDijawab = "sudah_dijawab",
         "Permintaan ini sudah dijawab; lihat catatan permohonan.";
+    /// The office was restored from a backup, and devices of the application's partition have not synced since.
+    SedangDipulihkan = "sedang_dipulihkan",
+        "Kantor baru dipulihkan dari cadangan; tunggu semua HP wilayah ini sinkron, lalu ulangi (lihat pemulihan).";
     /// No such application here.
     PermohonanTidakDikenal = "permohonan_tidak_dikenal",
         "Permohonan tidak dikenal; periksa nomornya, atau sinkronkan dulu.";

@@ -16,9 +16,11 @@ use crate::store::{Query, Store, StoreError, Table};
 use crate::workflow::Calendar;
 
 pub mod case;
+mod check;
 
 pub mod learn;
 pub mod library;
+pub mod lines;
 pub mod list;
 pub mod rows;
 pub mod rules;
@@ -158,11 +160,11 @@ impl<S: Store> Replica<S> {
 
     /// What this replica has of a partition.
     pub fn vector(&self, partition: &Partition) -> Result<Vector, ReplicaError> {
-        let journals = self.journals(partition)?;
-        Ok(Vector(journals.iter().map(|(id, row)| (*id, row.head)).collect()))
+        let lines = self.journals(partition)?.into_iter().filter(|(_, row)| row.head.seq > 0);
+        Ok(Vector(lines.map(|(line, row)| (line, row.head)).collect()))
     }
 
-    /// The journals of a partition.
+    /// The lines of a partition's journals.
     pub fn journals(&self, partition: &Partition) -> Result<BTreeMap<JournalId, JournalRow>, ReplicaError> {
         let rows = self.store.scan(partition, Table::Journal, &[], None, MAX_JOURNALS)?;
         rows.iter()
@@ -174,18 +176,26 @@ impl<S: Store> Replica<S> {
     }
 
     /// What the partition's vector was when its last position was `number`: what a receipt of that number says.
-    pub fn vector_at(&self, partition: &Partition, number: u64) -> Result<Vector, ReplicaError> {
+    /// None where a line has been cut since, so that the receipt names one that is no more.
+    pub fn vector_at(&self, partition: &Partition, number: u64) -> Result<Option<Vector>, ReplicaError> {
+        let forked = self.forked_at(partition)?;
+        if forked > 0 && number <= forked {
+            return Ok(None);
+        }
+        let lines = self.journals(partition)?;
         let mut vector = self.vector(partition)?;
         let mut after = number;
         loop {
             let entries = self.store.entries(partition, Query::After(after), 512)?;
-            let Some((last, _)) = entries.last() else { return Ok(vector) };
+            let Some((last, _)) = entries.last() else { return Ok(Some(vector)) };
             after = *last;
             for (_, entry) in entries {
+                let fork = lines.get(&entry.line).and_then(|row| row.fork).map_or(0, |(_, seq)| seq);
                 let before = entry.header.seq - 1;
-                if vector.head(&entry.header.journal).seq > before {
+                if vector.head(&entry.line).seq > before {
                     let hash = entry.header.prev.unwrap_or(Head::EMPTY.hash);
-                    vector = vector.with(&[(entry.header.journal, Head { seq: before, hash })]);
+                    let head = if before > fork { Head { seq: before, hash } } else { Head::EMPTY };
+                    vector = vector.with(&[(entry.line, head)]);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The store: what a replica keeps, behind one small trait.
 //!
-//! Two kinds of things are kept. **Entries** are the truth: they are only ever appended (a destroyed body is
-//! the one exception), and each is given a position within its partition, inside the transaction. **Rows** are
+//! Two kinds of things are kept. **Entries** are the truth: they are only ever appended (a body may be
+//! destroyed, and a forked journal's entries come to stand on lines of their own), and each is given a position within its partition, inside the transaction. **Rows** are
 //! everything derived from them or beside them (vectors, documents, queues, jobs), each a small value under a
 //! table and a key. The partition leads every key of both, so that a distributed database can spread them.
 //!
@@ -43,9 +43,9 @@ pub enum StoreError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Table {
-    /// Journals of the partition: id → head.
+    /// Lines of the partition's journals: id → head.
     Journal = 1,
-    /// Signatures of a journal: id, sequence number → signature.
+    /// Signatures on a line: id, sequence number → signature.
     Signature = 2,
     /// Documents: application → materialised state (a cache).
     Document = 3,
@@ -57,7 +57,7 @@ pub enum Table {
     Person = 6,
     /// Desk, since, application → nothing: what waits where.
     Queue = 7,
-    /// Requests that are not answered yet: journal, sequence number → application.
+    /// Submissions that wait for what they name: request → application.
     Pending = 8,
     /// Requests that are answered: journal, sequence number → position of the decision.
     Answered = 9,
@@ -81,14 +81,14 @@ pub enum Table {
     Meta = 18,
     /// Notices to officers.
     Notice = 19,
-    /// Who names an attachment: hash, journal, sequence number → application.
+    /// Who names an attachment beside its row's first: hash, edit → application.
     Naming = 20,
 }
 
 /// Which entries to read; each comes back in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Query<'a> {
-    /// Entries of one journal with a sequence number above `after`.
+    /// Entries of one line with a sequence number above `after`.
     Journal(&'a JournalId, u64),
     /// Entries of the partition with a position above this.
     After(u64),
@@ -108,8 +108,9 @@ pub trait Store: Send {
     fn finish(&mut self, keep: bool) -> Result<(), StoreError>;
 
     /// Appends an entry and returns its position, one above the partition's last. The caller has checked the
-    /// chain; an entry of the same journal and sequence number is a misuse, but for one case: the same entry
-    /// with its body destroyed replaces the body for good and keeps its position.
+    /// chain; another entry of the same line and sequence number is a misuse. An entry that is here already keeps
+    /// its position, and two things of it may change: its body may be destroyed, for good, and it may be moved to
+    /// another line. The same entry with nothing changed is a misuse.
     fn append(&mut self, partition: &Partition, entry: &StoredEntry) -> Result<u64, StoreError>;
 
     /// Reads at most `limit` entries with their positions.

@@ -2,6 +2,7 @@
 //! replica knows go in, frames and learned runs come out. Both sides run the same code; only the transport
 //! differs.
 
+pub mod known;
 pub mod message;
 pub mod session;
 
@@ -9,10 +10,19 @@ use std::collections::BTreeSet;
 
 use crate::identity::PublicKey;
 use crate::journal::receipt::Receipt;
-use crate::journal::run::Run;
+use crate::journal::run::{Head, Run};
 use crate::journal::vector::Vector;
 use crate::journal::{AuthorId, EntryHash, JournalId, Partition};
 use crate::replica::ReplicaError;
+use crate::replica::lines::At;
+
+/// A run that is about to be sent.
+pub struct Sending {
+    /// The run.
+    pub run: Run,
+    /// How far it brings the receiver on which lines.
+    pub heads: Vec<(JournalId, Head)>,
+}
 
 /// What a session reads of its replica.
 pub trait Library {
@@ -33,7 +43,7 @@ pub trait Library {
     ) -> Result<Option<Vector>, ReplicaError>;
     /// The newest receipt; the office makes it now.
     fn receipt(&self, partition: &Partition) -> Result<Option<Receipt>, ReplicaError>;
-    /// Entries of a journal after this number, cut where its author signed: at most `bytes` of bodies unless one
+    /// Entries of a line after this number, cut where its author signed: at most `bytes` of bodies unless one
     /// signature's stretch is longer.
     fn run(
         &self,
@@ -41,14 +51,20 @@ pub trait Library {
         journal: &JournalId,
         after: u64,
         bytes: usize,
-    ) -> Result<Option<Run>, ReplicaError>;
-    /// Hash of the entry of this number.
+    ) -> Result<Option<Sending>, ReplicaError>;
+    /// Hash of the entry of this number on a line, or before the line's beginning on the way to it.
     fn hash_at(
         &self,
         partition: &Partition,
         journal: &JournalId,
         seq: u64,
     ) -> Result<Option<EntryHash>, ReplicaError>;
-    /// Journals that go first, since others are checked against them: the office's.
-    fn goes_first(&self, partition: &Partition, journal: &JournalId) -> Result<bool, ReplicaError>;
+    /// The way from the entry of this hash back to its journal's beginning: each line with the last number that
+    /// belongs to it; empty where there is no such entry here.
+    fn way(&self, partition: &Partition, hash: &EntryHash) -> Result<Vec<At>, ReplicaError>;
+    /// Whether a line ends here at a fork.
+    fn forked(&self, partition: &Partition, line: &JournalId) -> Result<bool, ReplicaError>;
+    /// When a line's turn is among its partition's, smallest first: the office's, since others are checked against
+    /// them, and what a line leaves before the line.
+    fn turn(&self, partition: &Partition, line: &JournalId) -> Result<(u8, u64), ReplicaError>;
 }

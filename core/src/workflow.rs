@@ -24,5 +24,5 @@ pub use decide::{
 };
 pub use moves::{ACT_COMPLETE, ACT_RELEASE, MARK_CODES, MARK_PREFIX, NEED_OLD_CARD, NEED_SERIAL};
 pub use notify::{Due, Vars, notifications, septets, sms_parts, text};
-pub use record::{Actor, Decision, Event, Frozen, RequestRef, Who};
+pub use record::{Actor, Decision, Event, Frozen, Who};
 pub use state::{Position, State, apply, state};

@@ -24,6 +24,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::config::{limits, now};
 use crate::guests::Guest;
+use crate::ingest::Unavailable;
 use crate::router::App;
 use crate::telemetry;
 
@@ -123,8 +124,19 @@ enum Refused {
     /// The device has brought as much today as one may.
     Allowance,
     Attachment(AttachmentError),
+    /// No room: somebody has to make some.
+    Full,
     /// This side failed; the cause is in the log.
     Trouble,
+}
+
+impl From<Unavailable> for Refused {
+    fn from(why: Unavailable) -> Self {
+        match why {
+            Unavailable::Trouble => Refused::Trouble,
+            Unavailable::Full => Refused::Full,
+        }
+    }
 }
 
 impl From<AttachmentError> for Refused {
@@ -162,13 +174,16 @@ impl IntoResponse for Refused {
             Refused::Attachment(error @ AttachmentError::Mismatch) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).into_response()
             }
-            Refused::Attachment(cause @ (AttachmentError::Full | AttachmentError::Broken(_))) => {
+            Refused::Attachment(cause @ AttachmentError::Broken(_)) => {
                 error!(%cause, "an attachment could not be kept or read");
-                (StatusCode::INSUFFICIENT_STORAGE, busy, "gangguan penyimpanan di kantor: ulangi nanti")
-                    .into_response()
+                Refused::Trouble.into_response()
+            }
+            Refused::Full | Refused::Attachment(AttachmentError::Full) => {
+                error!("an attachment finds no room");
+                (StatusCode::INSUFFICIENT_STORAGE, busy, Unavailable::Full.to_string()).into_response()
             }
             Refused::Trouble => {
-                (StatusCode::SERVICE_UNAVAILABLE, busy, "gangguan di kantor: ulangi nanti").into_response()
+                (StatusCode::SERVICE_UNAVAILABLE, busy, Unavailable::Trouble.to_string()).into_response()
             }
         }
     }
@@ -196,7 +211,7 @@ pub async fn head(
     let answer = async {
         let reached = reach(&app, names, &uri, &headers).await?;
         let progress = blocking(&reached, |reached| reached.store.offset(&reached.hash)).await?;
-        record(&app, &reached, progress).await?;
+        let progress = record(&app, &reached, progress).await?;
         Ok::<_, Refused>(state_of(StatusCode::OK, progress, reached.size))
     };
     answer.await.unwrap_or_else(Refused::into_response)
@@ -394,8 +409,7 @@ async fn receive(
 }
 
 async fn finish(app: &Arc<App>, reached: &Reached, progress: Progress) -> Result<(Progress, u64), Refused> {
-    record(app, reached, progress).await?;
-    Ok((progress, reached.size))
+    Ok((record(app, reached, progress).await?, reached.size))
 }
 
 async fn append(reached: &Reached, offset: u64, bytes: Vec<u8>) -> Result<Progress, Refused> {
@@ -406,12 +420,17 @@ async fn append(reached: &Reached, offset: u64, bytes: Vec<u8>) -> Result<Progre
     Ok(progress)
 }
 
-/// Puts an arrival on record, once: also one whose record was lost with the process.
-async fn record(app: &Arc<App>, reached: &Reached, progress: Progress) -> Result<(), Refused> {
+/// Puts an arrival on record, once, and only what is sure to be durable: also one whose record was lost with the
+/// process. Returns how much is here after all.
+async fn record(app: &Arc<App>, reached: &Reached, progress: Progress) -> Result<Progress, Refused> {
     if reached.recorded || !matches!(progress, Progress::Complete(_)) {
-        return Ok(());
+        return Ok(progress);
     }
-    app.writer.arrived(reached.partition, reached.hash).await.map_err(|_| Refused::Trouble)
+    let progress = blocking(reached, |reached| reached.store.assure(&reached.hash)).await?;
+    if matches!(progress, Progress::Complete(_)) {
+        app.writer.arrived(reached.partition, reached.hash).await?;
+    }
+    Ok(progress)
 }
 
 fn state_of(status: StatusCode, progress: Progress, announced: u64) -> Response {

@@ -16,13 +16,17 @@ use crate::config::{Failure, Folder, limits};
 use crate::office::Office;
 
 mod act;
+mod backup;
 mod catalogue;
 mod demo;
 mod device;
 mod export;
+mod healing;
+mod held;
 mod init;
 mod invite;
 mod queue;
+mod restore;
 mod serve;
 mod show;
 mod staff;
@@ -68,12 +72,22 @@ enum Command {
     Queue(queue::Args),
     #[command(about = "Pengajuan yang menunggu isian dari HP yang belum sinkron")]
     Waiting,
+    #[command(subcommand, about = "Isian yang ditahan: disimpan dan tidak dihitung")]
+    Held(held::Command),
     #[command(about = "Satu permohonan")]
     Show(show::Args),
     #[command(about = "Lakukan tindakan resmi")]
     Act(act::Args),
     #[command(about = "Periksa setiap tanda tangan, rantai, dan keadaan")]
     Verify,
+    #[command(about = "Cadangkan kantor ke sebuah berkas, sambil tetap melayani, dan periksa hasilnya")]
+    Backup(backup::Args),
+    #[command(about = "Pulihkan kantor dari cadangan ke folder yang belum berisi kantor")]
+    Restore(restore::Args),
+    #[command(about = "Wilayah yang setelah pemulihan masih menunggu HP, dan HP mana")]
+    Healing,
+    #[command(about = "Lanjutkan keputusan sebuah wilayah tanpa HP yang belum sinkron sejak pemulihan")]
+    Waive(healing::WaiveArgs),
     #[command(about = "Simpan dokumen permohonan sebagai berkas Automerge")]
     Export(export::Args),
     #[command(subcommand, about = "Katalog layanan")]
@@ -133,9 +147,14 @@ fn answer(folder: &Folder, command: Command) -> Result<Answer, Failure> {
         Command::Grant(args) => device::grant(folder, &args),
         Command::Queue(args) => queue::run(folder, &args),
         Command::Waiting => waiting::run(folder),
+        Command::Held(command) => held::run(folder, command),
         Command::Show(args) => show::run(folder, &args),
         Command::Act(args) => act::run(folder, args),
         Command::Verify => verify::run(folder),
+        Command::Backup(args) => backup::run(folder, &args),
+        Command::Restore(args) => restore::run(folder, &args),
+        Command::Healing => healing::run(folder),
+        Command::Waive(args) => healing::waive(folder, &args),
         Command::Export(args) => export::run(folder, &args),
         Command::Catalogue(command) => catalogue::run(folder, command),
     }

@@ -1,6 +1,6 @@
 //! The folder of an office, and the limits within which it is served.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,6 +85,20 @@ pub mod limits {
     pub const LOOK_EVERY: Duration = Duration::from_millis(150);
     /// Between deliveries of jobs while there is no idle moment.
     pub const JOBS_EVERY: Duration = Duration::from_secs(2);
+    /// Between looks at certificates whose time may be over.
+    pub const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+    /// Memory in which the writer keeps pages of the store, in bytes: indexes are touched all over.
+    pub const CACHE: u32 = 256 << 20;
+    /// Pages of 4 KiB in the store's log (1 GiB) above which the writer moves them itself.
+    pub const LOG_PAGES: u32 = 262_144;
+    /// Pages of the log (16 MiB) from which the checkpoints' thread moves them.
+    pub const CHECKPOINT_PAGES: i64 = 4_096;
+    /// Between its looks at the log.
+    pub const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
+    /// Tries to open the store anew after the medium failed; then the office ends, unless it only lacks room.
+    pub const REOPEN_ATTEMPTS: u32 = 3;
+    /// After each that failed.
+    pub const REOPEN_PAUSE: Duration = Duration::from_millis(500);
     /// For sessions and connections to end at a shutdown.
     pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
     /// For the writer to finish its queue at a shutdown.
@@ -252,26 +266,74 @@ impl Folder {
         Ok(Replica::open(SqliteStore::read_only(self.database())?, signer.public_key())?)
     }
 
+    /// Opens another connection to the office's store.
+    pub fn store(&self) -> Result<SqliteStore, Failure> {
+        Ok(SqliteStore::open(self.database(), Durability::Power)?)
+    }
+
     fn open(&self) -> Result<Office<SqliteStore>, Failure> {
         let signer = self.signer()?;
-        let store = SqliteStore::open(self.database(), Durability::Power)?;
+        let store = self.store()?;
         Ok(Office::open(store, signer, &mut dice)?)
+    }
+
+    /// Copies the office's key; only its owner may read the copy.
+    pub fn copy_key(&self, to: &Path) -> Result<(), Failure> {
+        let document = fs::read(self.key()).map_err(|error| Failure::file(&self.key(), &error))?;
+        keep_key(to, &document).map_err(|error| Failure::file(to, &error))
+    }
+
+    /// Puts a backup's key and store into a folder without an office; the store under a name under which nobody
+    /// takes it for one yet.
+    pub fn prepare_restore(&self, store: &Path, key: &Path) -> Result<PathBuf, Failure> {
+        if self.database().exists() {
+            return Err(Failure::new(format!(
+                "folder {} sudah berisi kantor: pilih folder lain dengan --dir",
+                self.dir.display()
+            )));
+        }
+        fs::create_dir_all(self.attachments()).map_err(|error| Failure::file(&self.dir, &error))?;
+        let document = fs::read(key).map_err(|error| Failure::file(key, &error))?;
+        SoftwareKey::from_pkcs8(&document).map_err(|_| damaged_key(key))?;
+        match fs::read(self.key()) {
+            Ok(there) if there != document => {
+                return Err(Failure::new(format!(
+                    "folder {} berisi kunci kantor lain: pilih folder lain dengan --dir",
+                    self.dir.display()
+                )));
+            }
+            Ok(_) => {}
+            Err(_) => keep_key(&self.key(), &document).map_err(|error| Failure::file(&self.key(), &error))?,
+        }
+        let part = self.dir.join("office.db.memulihkan");
+        for left in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(self.dir.join(format!("office.db.memulihkan{left}")));
+        }
+        let copied = fs::copy(store, &part).and_then(|_| File::open(&part)?.sync_all());
+        copied.map_err(|error| Failure::file(&part, &error))?;
+        Ok(part)
+    }
+
+    /// Opens an office that is being restored.
+    pub fn open_restored(&self, part: &Path) -> Result<Office<SqliteStore>, Failure> {
+        Ok(Office::open(SqliteStore::open(part, Durability::Power)?, self.signer()?, &mut dice)?)
+    }
+
+    /// The office is restored: it gets its name.
+    pub fn finish_restore(&self, part: &Path) -> Result<(), Failure> {
+        let database = self.database();
+        let named = fs::rename(part, &database);
+        let synced = named.and_then(|()| if cfg!(unix) { File::open(&self.dir)?.sync_all() } else { Ok(()) });
+        synced.map_err(|error| Failure::file(&database, &error))
     }
 
     fn make_key(&self) -> Result<(), Failure> {
         let (_, document) = SoftwareKey::generate()?;
         let path = self.key();
-        let mut options = OpenOptions::new();
-        options.create_new(true).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(&path).and_then(|mut file| {
-            file.write_all(&document)?;
-            file.sync_all()
-        });
+        let written = keep_key(&path, &document);
         // The name is durable when its folder is; Windows does so by itself and cannot open one.
         let synced =
-            written.and_then(|()| if cfg!(unix) { fs::File::open(&self.dir)?.sync_all() } else { Ok(()) });
+            written.and_then(|()| if cfg!(unix) { File::open(&self.dir)?.sync_all() } else { Ok(()) });
         synced.map_err(|error| Failure::file(&path, &error))
     }
 
@@ -281,6 +343,20 @@ impl Folder {
             self.dir.display()
         ))
     }
+}
+
+/// Writes a key into a new file that only its owner may read; one that holds it already is left as it is.
+fn keep_key(path: &Path, document: &[u8]) -> std::io::Result<()> {
+    if fs::read(path).is_ok_and(|there| there == document) {
+        return Ok(());
+    }
+    let mut options = OpenOptions::new();
+    options.create_new(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(document)?;
+    file.sync_all()
 }
 
 fn damaged_key(path: &Path) -> Failure {

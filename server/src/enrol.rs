@@ -13,13 +13,14 @@ use loket_core::enrol::{Granted, INVITE_BYTES, Secret, proves};
 use loket_core::identity::PublicKey;
 use loket_core::journal::Partition;
 use loket_core::replica::ReplicaError;
-use loket_core::store::Store;
+use loket_core::store::{Store, StoreError};
 use metrics::counter;
 use serde::Deserialize;
 use serde_json::json;
 use tracing::info;
 
 use crate::config::{dice, limits, now};
+use crate::ingest::Unavailable;
 use crate::office::Office;
 use crate::office::people::InviteRow;
 use crate::router::App;
@@ -59,7 +60,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 const REFUSED: &str =
     "kode pendaftaran tidak berlaku: periksa lagi hurufnya, atau minta kode baru dari Dinas";
 const TOO_MANY: &str = "terlalu banyak pendaftaran gagal: coba lagi satu menit lagi";
-const TROUBLE: &str = "gangguan di kantor: coba lagi sebentar lagi";
 
 /// `POST /v1/enrol`.
 pub async fn enrol(State(app): State<Arc<App>>, body: Bytes) -> Response {
@@ -79,9 +79,11 @@ pub async fn enrol(State(app): State<Arc<App>>, body: Bytes) -> Response {
         Ok(Ok(None)) => refused(&app),
         Ok(Err(error)) => {
             tracing::error!(%error, "an enrolment could not be written");
-            answer(StatusCode::SERVICE_UNAVAILABLE, TROUBLE)
+            let full = matches!(error, ReplicaError::Store(StoreError::Full));
+            let why = if full { Unavailable::Full } else { Unavailable::Trouble };
+            answer(StatusCode::SERVICE_UNAVAILABLE, &why.to_string())
         }
-        Err(_) => answer(StatusCode::SERVICE_UNAVAILABLE, TROUBLE),
+        Err(why) => answer(StatusCode::SERVICE_UNAVAILABLE, &why.to_string()),
     }
 }
 

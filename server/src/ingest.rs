@@ -3,30 +3,42 @@
 //! Nothing is answered before it is durable. A group is what waits when the thread turns to it, so the busier
 //! the office, the more deliveries share one sync of the disk. Queues are bounded: who has to wait stops reading
 //! its socket, and the phone at the other end stops sending.
+//!
+//! After a failure of the medium nothing of the group is acknowledged, and nothing more until the store was opened
+//! anew, its log moved with fresh writes, and checked. Where that fails, the thread ends, and the office with it.
+//! A full disk is no such failure: SQLite has undone the group, its senders are told, and the next one is tried.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use loket_core::journal::{AttachmentHash, JournalId, Partition};
 use loket_core::replica::ReplicaError;
 use loket_core::replica::learn::LearnError;
-use loket_core::store::Store;
 use loket_core::store::sqlite::SqliteStore;
-use metrics::{counter, histogram};
+use loket_core::store::{Store, StoreError};
+use metrics::{counter, gauge, histogram};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
-use crate::config::{dice, limits, now};
+use crate::config::{Failure, dice, limits, now};
 use crate::office::jobs::JobRow;
 use crate::office::{Delivered, Delivery, Office};
 use crate::telemetry;
 
 /// The writer could not do as asked: the caller tells its peer to come again. The cause is in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("gangguan di kantor: ulangi nanti")]
-pub struct Unavailable;
+pub enum Unavailable {
+    /// The store failed, or the office is ending.
+    #[error("gangguan di kantor: ulangi nanti")]
+    Trouble,
+    /// There is no room until somebody makes some.
+    #[error("penyimpanan kantor penuh: ulangi setelah Dinas mengosongkan ruang")]
+    Full,
+}
 
 /// Partitions that have news.
 #[derive(Debug, Clone, Default)]
@@ -37,8 +49,11 @@ pub struct Hint {
     pub people: bool,
 }
 
-/// Work on the office with transactions of its own; returns what is to be told.
-type Job = Box<dyn FnOnce(&mut Office<SqliteStore>) -> Hint + Send>;
+/// A version that no store has: what other processes wrote is looked for, and told.
+const NEVER: i64 = -1;
+
+/// Work on the office with transactions of its own; returns what is to be told, and whether the medium failed.
+type Job = Box<dyn FnOnce(&mut Office<SqliteStore>) -> (Hint, bool) + Send>;
 
 /// The journals that were not taken in, and why.
 type Refused = Vec<(JournalId, LearnError)>;
@@ -57,21 +72,26 @@ enum Command {
 pub struct Writer {
     commands: mpsc::Sender<Command>,
     hints: broadcast::Sender<Hint>,
+    ill: Arc<AtomicBool>,
 }
+
+/// The writer's thread; its end says why it ended by itself, if it did.
+pub type WriterThread = std::thread::JoinHandle<Result<(), Failure>>;
 
 impl Writer {
     /// Starts the writer's thread over an office; call it within a runtime. The thread ends after
-    /// [`Writer::stop`], having done what was asked before.
+    /// [`Writer::stop`], having done what was asked before, or where the store cannot be trusted any more.
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub fn start(office: Office<SqliteStore>) -> std::io::Result<(Writer, std::thread::JoinHandle<()>)> {
+    pub fn start(office: Office<SqliteStore>) -> std::io::Result<(Writer, WriterThread)> {
         let (commands, waiting) = mpsc::channel(limits::WAITING);
         let (hints, _) = broadcast::channel(limits::HINTS);
-        let writer = Writer { commands, hints: hints.clone() };
+        let writer = Writer { commands, hints, ill: Arc::default() };
         let runtime = Handle::current();
-        let thread = std::thread::Builder::new().name("loket-writer".into());
-        let thread = thread.spawn(move || Thread::new(office, waiting, hints).run(&runtime))?;
+        let thread = Thread::new(office, waiting, &writer);
+        let builder = std::thread::Builder::new().name("loket-writer".into());
+        let thread = builder.spawn(move || thread.run(&runtime))?;
         Ok((writer, thread))
     }
 
@@ -79,14 +99,14 @@ impl Writer {
     pub async fn deliver(&self, delivery: Delivery) -> Result<Vec<(JournalId, LearnError)>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Deliver(delivery, reply)).await?;
-        answer.await.unwrap_or(Err(Unavailable))
+        answer.await.unwrap_or(Err(Unavailable::Trouble))
     }
 
     /// An attachment has arrived whole; durable when this returns.
     pub async fn arrived(&self, partition: Partition, hash: AttachmentHash) -> Result<(), Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Arrived(partition, hash, reply)).await?;
-        answer.await.unwrap_or(Err(Unavailable))
+        answer.await.unwrap_or(Err(Unavailable::Trouble))
     }
 
     /// Runs `work` in one transaction of the office; durable when this returns. `people`: whether it may change
@@ -102,12 +122,13 @@ impl Writer {
                 Ok((value, partitions)) => (Ok(value), partitions),
                 Err(error) => (Err(error), BTreeSet::new()),
             };
+            let ill = result.as_ref().is_err_and(is_of_the_medium);
             // Nobody waits any more where the caller was cut; what was written stands.
             let _ = reply.send(result);
-            Hint { people: people && !partitions.is_empty(), partitions }
+            (Hint { people: people && !partitions.is_empty(), partitions }, ill)
         };
         self.send(Command::Run(Box::new(job))).await?;
-        answer.await.map_err(|_| Unavailable)
+        answer.await.map_err(|_| Unavailable::Trouble)
     }
 
     /// What has news, from now on.
@@ -131,8 +152,13 @@ impl Writer {
         self.commands.is_closed()
     }
 
+    /// Whether the store has failed and was not opened anew yet: nothing is acknowledged meanwhile.
+    pub fn is_ill(&self) -> bool {
+        self.ill.load(Ordering::Relaxed)
+    }
+
     async fn send(&self, command: Command) -> Result<(), Unavailable> {
-        self.commands.send(command).await.map_err(|_| Unavailable)
+        self.commands.send(command).await.map_err(|_| Unavailable::Trouble)
     }
 }
 
@@ -180,39 +206,63 @@ struct Thread {
     positions: BTreeMap<Partition, u64>,
     looked: Instant,
     delivered: Instant,
+    /// When certificates were last looked at, and behind which one to go on.
+    expired: Instant,
+    expire_after: Option<Vec<u8>>,
     /// Whether anything was written since the last checkpoint.
     dirty: bool,
+    /// Whether the medium has failed and the store was not opened anew since; others may ask.
+    ill: Arc<AtomicBool>,
+    /// Set where it cannot be opened anew.
+    lost: bool,
 }
 
 impl Thread {
-    fn new(
-        office: Office<SqliteStore>,
-        waiting: mpsc::Receiver<Command>,
-        hints: broadcast::Sender<Hint>,
-    ) -> Self {
+    fn new(office: Office<SqliteStore>, waiting: mpsc::Receiver<Command>, writer: &Writer) -> Self {
         let now = Instant::now();
         let (version, positions) = (None, BTreeMap::new());
-        Thread { office, waiting, hints, version, positions, looked: now, delivered: now, dirty: true }
+        let (hints, ill) = (writer.hints.clone(), Arc::clone(&writer.ill));
+        let (dirty, lost) = (true, false);
+        Thread {
+            office,
+            waiting,
+            hints,
+            version,
+            positions,
+            looked: now,
+            delivered: now,
+            expired: now,
+            expire_after: None,
+            dirty,
+            ill,
+            lost,
+        }
     }
 
-    fn run(mut self, runtime: &Handle) {
+    fn run(mut self, runtime: &Handle) -> Result<(), Failure> {
         self.look();
-        loop {
+        if self.is_well() {
+            self.expire();
+        }
+        while !self.lost {
             let (idle, stop) = match runtime.block_on(self.next()) {
                 Ok(Some(command)) => (false, self.work(command)),
                 Ok(None) => (false, true),
                 Err(_) => (true, false),
             };
-            if self.looked.elapsed() >= limits::LOOK_EVERY {
+            if self.is_well() && self.looked.elapsed() >= limits::LOOK_EVERY {
                 self.look();
             }
-            if idle || self.delivered.elapsed() >= limits::JOBS_EVERY {
+            if self.is_well() && (idle || self.delivered.elapsed() >= limits::JOBS_EVERY) {
                 self.deliver_jobs();
+            }
+            if self.is_well() && self.expired.elapsed() >= limits::EXPIRE_EVERY {
+                self.expire();
             }
             if stop {
                 break;
             }
-            if idle {
+            if idle && self.is_well() {
                 self.checkpoint();
             }
         }
@@ -221,6 +271,12 @@ impl Thread {
         while let Ok(command) = self.waiting.try_recv() {
             self.work(command);
         }
+        if self.lost || !self.is_well() {
+            return Err(Failure::new(
+                "penyimpanan kantor gagal dan tidak dapat dibuka ulang, tidak ada lagi yang diterima: periksa \
+                 cakram dan log, jalankan `loket verify`, lalu jalankan lagi kantor",
+            ));
+        }
         self.deliver_jobs();
         // The file alone is then the whole office, for whoever copies it; where somebody still reads, it takes both.
         if self.office.replica.store.purge().is_err() {
@@ -228,6 +284,7 @@ impl Thread {
             self.checkpoint();
         }
         debug!("writer ended");
+        Ok(())
     }
 
     /// The next command, or the news that none came for a while.
@@ -246,16 +303,24 @@ impl Thread {
         }
         let mut hint = Hint::default();
         let Group { deliveries, replies, arrivals, arrival_replies, jobs, stop, .. } = group;
-        if !deliveries.is_empty() {
+        // Those whose turn does not come hear of it by their reply being dropped.
+        if !deliveries.is_empty() && self.is_well() {
             self.ingest(&deliveries, replies, &mut hint);
         }
-        if !arrivals.is_empty() {
+        if !arrivals.is_empty() && self.is_well() {
             self.arrive(&arrivals, arrival_replies, &mut hint);
         }
         for job in jobs {
-            let Hint { partitions, people } = job(&mut self.office);
+            if !self.is_well() {
+                break;
+            }
+            let (Hint { partitions, people }, ill) = job(&mut self.office);
             hint.partitions.extend(partitions);
             hint.people |= people;
+            if ill {
+                error!("what a handler asked for could not be written");
+                self.fall_ill();
+            }
         }
         self.dirty = true;
         self.tell(hint);
@@ -266,14 +331,14 @@ impl Thread {
         let start = Instant::now();
         let result = self.office.ingest(deliveries, now(), &mut dice);
         measure(deliveries, start.elapsed());
-        let delivered = match result {
+        let (delivered, why) = match result {
             Ok((delivered, partitions)) => {
                 hint.partitions.extend(partitions);
-                delivered
+                (delivered, Unavailable::Trouble)
             }
             Err(error) => {
                 error!(%error, deliveries = deliveries.len(), "a group could not be written");
-                Vec::new()
+                (Vec::new(), self.sort(&error))
             }
         };
         let mut delivered = delivered.into_iter();
@@ -291,9 +356,9 @@ impl Thread {
                 }
                 Some(Delivered::Failed(cause)) => {
                     error!(device = %delivery.author, cause, "a delivery could not be taken in");
-                    Err(Unavailable)
+                    Err(Unavailable::Trouble)
                 }
-                None => Err(Unavailable),
+                None => Err(why),
             };
             let _ = reply.send(answer);
         }
@@ -314,7 +379,7 @@ impl Thread {
             }
             Err(error) => {
                 error!(%error, "arrived attachments could not be recorded");
-                Err(Unavailable)
+                Err(self.sort(&error))
             }
         };
         for reply in replies {
@@ -340,7 +405,11 @@ impl Thread {
         self.looked = Instant::now();
         let version = match self.office.replica.store.data_version() {
             Ok(version) => version,
-            Err(error) => return error!(%error, "the store cannot be read"),
+            Err(error) => {
+                error!(%error, "the store cannot be read");
+                self.sort(&error.into());
+                return;
+            }
         };
         if self.version == Some(version) {
             return;
@@ -355,7 +424,10 @@ impl Thread {
                     self.tell(Hint { partitions, people: true });
                 }
             }
-            Err(error) => error!(%error, "what another process wrote cannot be read"),
+            Err(error) => {
+                error!(%error, "what another process wrote cannot be read");
+                self.sort(&error);
+            }
         }
     }
 
@@ -376,7 +448,11 @@ impl Thread {
         match self.office.has_jobs() {
             Ok(false) => return,
             Ok(true) => {}
-            Err(error) => return error!(%error, "the jobs cannot be read"),
+            Err(error) => {
+                error!(%error, "the jobs cannot be read");
+                self.sort(&error);
+                return;
+            }
         }
         let mut send = |job: &JobRow| log_notification(job);
         match self.office.write(|office| office.deliver(now(), &mut send)) {
@@ -384,7 +460,30 @@ impl Thread {
                 self.dirty = true;
                 counter!(telemetry::JOBS).increment(count as u64);
             }
-            Err(error) => error!(%error, "jobs could not be delivered"),
+            Err(error) => {
+                error!(%error, "jobs could not be delivered");
+                self.sort(&error);
+            }
+        }
+    }
+
+    /// Ends certificates whose time is over: some at a time, the rest at the next look.
+    fn expire(&mut self) {
+        self.expired = Instant::now();
+        let after = self.expire_after.take();
+        match self.office.write(|office| office.expire(after.as_deref(), now(), &mut dice)) {
+            Ok(((ended, next), partitions)) => {
+                self.expire_after = next;
+                if ended > 0 {
+                    info!(certificates = ended, "certificates ended: their time was over");
+                    self.dirty = true;
+                    self.tell(Hint { partitions, people: true });
+                }
+            }
+            Err(error) => {
+                error!(%error, "expired certificates could not be ended");
+                self.sort(&error);
+            }
         }
     }
 
@@ -394,8 +493,72 @@ impl Thread {
             && let Err(error) = self.office.replica.store.checkpoint()
         {
             warn!(%error, "no checkpoint");
+            self.dirty = true;
+            self.sort(&error.into());
         }
     }
+
+    /// What the callers of work that failed are told. The store falls ill where the medium has failed.
+    fn sort(&mut self, error: &ReplicaError) -> Unavailable {
+        if is_of_the_medium(error) {
+            self.fall_ill();
+        }
+        match error {
+            ReplicaError::Store(StoreError::Full) => Unavailable::Full,
+            _ => Unavailable::Trouble,
+        }
+    }
+
+    fn fall_ill(&mut self) {
+        self.ill.store(true, Ordering::Relaxed);
+        counter!(telemetry::STORE_FAILURES).increment(1);
+        gauge!(telemetry::STORE_ILL).set(1.0);
+        error!("the store has failed: nothing is acknowledged until it was opened anew and checked");
+    }
+
+    /// Whether the store may be used. Where it has failed, it is opened anew and checked now; where that fails too
+    /// but for want of room, the office is lost.
+    fn is_well(&mut self) -> bool {
+        if !self.ill.load(Ordering::Relaxed) {
+            return true;
+        }
+        if self.lost {
+            return false;
+        }
+        for attempt in 1..=limits::REOPEN_ATTEMPTS {
+            match self.reopen() {
+                Ok(()) => {
+                    warn!(attempt, "the store was opened anew and checked: the office goes on");
+                    counter!(telemetry::STORE_REOPENED).increment(1);
+                    gauge!(telemetry::STORE_ILL).set(0.0);
+                    self.ill.store(false, Ordering::Relaxed);
+                    return true;
+                }
+                Err(error) => {
+                    error!(%error, attempt, "the store could not be opened anew");
+                    // Somebody may make room, or end their reading; nothing else mends itself.
+                    let passes = matches!(error, ReplicaError::Store(StoreError::Full | StoreError::Busy));
+                    self.lost = attempt == limits::REOPEN_ATTEMPTS && !passes;
+                }
+            }
+            std::thread::sleep(limits::REOPEN_PAUSE);
+        }
+        false
+    }
+
+    fn reopen(&mut self) -> Result<(), ReplicaError> {
+        self.office.replica.store.reopen()?;
+        self.office.replica.check_heads()?;
+        // What others wrote meanwhile is looked for from the beginning.
+        self.version = Some(NEVER);
+        self.dirty = true;
+        Ok(())
+    }
+}
+
+/// Whether the medium failed, or what it gives back cannot be right.
+fn is_of_the_medium(error: &ReplicaError) -> bool {
+    matches!(error, ReplicaError::Store(StoreError::Broken(_)))
 }
 
 /// The sink of notifications where no gateway is set up: the log says that one left, neither where to nor what.

@@ -4,6 +4,7 @@
 //! phone (`sync`), HTTP (`router`, `enrol`, `attachments`) and the commands.
 
 pub mod attachments;
+pub mod checkpoints;
 pub mod commands;
 pub mod config;
 pub mod connection;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use loket_core::identity::{PublicKey, Signer};
 use loket_core::journal::body::Body;
 use loket_core::journal::run::Run;
-use loket_core::journal::{AuthorId, ChangeHash, EntryHash, JournalId, Partition};
+use loket_core::journal::{AuthorId, ChangeHash, EntryHash, JournalId, Partition, office_beginning};
 use loket_core::replica::case::{Case, Standing};
 use loket_core::replica::learn::{LearnError, Learned};
-use loket_core::replica::write::{Author, Dice};
+use loket_core::replica::write::{Author, Dice, EPOCH, random};
 use loket_core::replica::{Replica, ReplicaError, rows};
 use loket_core::store::{Store, Table};
 
@@ -22,9 +22,11 @@ pub mod admission;
 pub mod attachments;
 pub mod desk;
 pub mod files;
+pub mod held;
 pub mod jobs;
 pub mod library;
 pub mod people;
+pub mod restore;
 pub mod settle;
 pub mod verify;
 
@@ -33,6 +35,8 @@ mod tests;
 
 /// The office's epoch when it is founded; a new one begins with a restored backup.
 const FIRST_EPOCH: u64 = 1;
+/// The row that keeps it.
+const OFFICE_EPOCH: &str = "office_epoch";
 
 /// The office over a store.
 pub struct Office<S> {
@@ -68,19 +72,24 @@ impl<S: Store> Office<S> {
     pub fn open(store: S, signer: Arc<dyn Signer>, dice: &mut Dice<'_>) -> Result<Self, ReplicaError> {
         let mut replica = Replica::open(store, signer.public_key())?;
         let (epoch, office_epoch) = replica.transaction(|replica| {
-            let epoch = replica.epoch(dice)?;
-            let row = replica.meta("office_epoch")?;
-            let office_epoch = match row.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))) {
+            if replica.meta(OFFICE_EPOCH)?.is_none() {
+                replica.set_meta(OFFICE_EPOCH, Some(&FIRST_EPOCH.to_be_bytes()))?;
+            }
+            let office_epoch = Self::epoch_of(replica)?;
+            let epoch = match replica.meta(EPOCH)?.and_then(|bytes| bytes.try_into().ok()) {
                 Some(epoch) => epoch,
-                None => {
-                    replica.set_meta("office_epoch", Some(&FIRST_EPOCH.to_be_bytes()))?;
-                    FIRST_EPOCH
-                }
+                None => replica.begin_epoch(&office_beginning(office_epoch), dice)?,
             };
             Ok((epoch, office_epoch))
         })?;
         let allowances = Allowances::default();
         Ok(Self { replica, allowances, signer, epoch, office_epoch, touched: BTreeSet::new() })
+    }
+
+    /// The office epoch as a replica of its store says it.
+    pub fn epoch_of(replica: &Replica<S>) -> Result<u64, ReplicaError> {
+        let row = replica.meta(OFFICE_EPOCH)?;
+        Ok(row.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))).unwrap_or(FIRST_EPOCH))
     }
 
     /// The office's key.
@@ -138,6 +147,10 @@ impl<S: Store> Office<S> {
             }
             Err(error) => {
                 self.replica.store.finish(false)?;
+                // An epoch that was begun in it was not.
+                self.office_epoch = Self::epoch_of(&self.replica)?;
+                let epoch = self.replica.meta(EPOCH)?.and_then(|bytes| bytes.try_into().ok());
+                self.epoch = epoch.unwrap_or(self.epoch);
                 Err(error)
             }
         }
@@ -162,7 +175,7 @@ impl<S: Store> Office<S> {
     ) -> Result<(), ReplicaError> {
         let signer = self.signer();
         let author = Author { signer: &*signer, epoch: self.epoch };
-        self.replica.append(&author, partition, application, body, dice)?;
+        self.replica.append(&author, partition, application, body, random(dice))?;
         self.touched.insert(partition);
         Ok(())
     }
@@ -175,24 +188,33 @@ impl<S: Store> Office<S> {
     ) -> Result<Vec<Vec<(JournalId, LearnError)>>, ReplicaError> {
         let mut answers = Vec::with_capacity(group.len());
         let mut touched = BTreeSet::new();
+        let healing = restore::is_healing(&self.replica)?;
         for delivery in group {
             let admission = self.admission(&delivery.runs, now)?;
             self.admit(delivery, &admission, dice)?;
-            let Learned { applications, partitions, mut refused, .. } = if admission.refused.is_empty() {
-                self.replica.learn(&delivery.runs)?
+            let learned = if admission.refused.is_empty() {
+                self.replica.learn_entries(&delivery.runs)?
             } else {
                 let runs: Vec<Run> =
                     delivery.runs.iter().filter(|run| admission.admits(run)).cloned().collect();
-                self.replica.learn(&runs)?
+                self.replica.learn_entries(&runs)?
             };
-            self.charge(&admission, &refused, now)?;
+            self.charge(&admission, &learned, now)?;
+            let Learned { applications, partitions, mut refused, .. } = learned;
             touched.extend(applications);
+            if healing {
+                partitions.iter().try_for_each(|partition| self.meet(partition, now))?;
+            }
             self.touched.extend(partitions);
             refused.extend(admission.refused);
             answers.push(refused);
         }
+        if self.replica.meta(EPOCH)?.is_none() {
+            // Entries of its own that it does not know: it was restored from a copy, and nobody has said so.
+            self.begin_anew(now, dice)?;
+        }
         for (partition, id) in touched {
-            let case = self.replica.case(&partition, &id)?;
+            let case = self.replica.materialise(&partition, &id)?;
             self.settle(case, now, dice)?;
         }
         Ok(answers)
@@ -247,7 +269,7 @@ impl<S: Store> Office<S> {
     pub(crate) fn own_edit(&self, case: &Case) -> Option<ChangeHash> {
         let author = Author { signer: &*self.signer, epoch: self.epoch };
         let journal = author.journal(case.partition).id();
-        let mine = case.edits.iter().filter(|e| e.journal == journal && e.standing == Standing::Applied);
+        let mine = case.edits.iter().filter(|e| e.line == journal && e.standing == Standing::Applied);
         mine.max_by_key(|edit| edit.seq)?.edit.as_ref().map(|edit| edit.change)
     }
 

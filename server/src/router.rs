@@ -19,6 +19,7 @@ use crate::guests::Guests;
 use crate::ingest::Writer;
 use crate::office::library::Receipts;
 use crate::readers::Readers;
+use crate::serve::Course;
 use crate::sync::{self, Sessions};
 
 /// What the handlers share.
@@ -31,8 +32,6 @@ pub struct App {
     pub signer: Arc<dyn Signer>,
     /// Its public half.
     pub office: PublicKey,
-    /// The office's epoch.
-    pub epoch: u64,
     /// Receipts as last signed.
     pub receipts: Receipts,
     /// Who is connected.
@@ -45,8 +44,8 @@ pub struct App {
     pub guests: Guests,
     /// Enrolments that failed of late.
     pub failures: Failures,
-    /// True once the office is being stopped.
-    pub stop: watch::Receiver<bool>,
+    /// Whether the office goes on.
+    pub stop: watch::Receiver<Course>,
     /// The process's metrics.
     pub metrics: PrometheusHandle,
     /// Whether the store's last failure was logged: a check every few seconds says it once.
@@ -89,16 +88,16 @@ Dinas. Kode dibuat dengan perintah <code>loket invite</code>.</p>
 </html>
 "#;
 
-/// Whether the store can be read and the writer lives.
+/// Whether the store can be read and the writer writes.
 async fn health(State(app): State<Arc<App>>) -> Response {
     use std::sync::atomic::Ordering;
     let read = app.readers.run(|replica| replica.meta("office_epoch").map(|row| row.is_some())).await;
     let cause = match read {
-        Ok(Ok(true)) if !app.writer.has_ended() => {
+        Ok(Ok(true)) if !app.writer.has_ended() && !app.writer.is_ill() => {
             app.unwell.store(false, Ordering::Relaxed);
             return "ok".into_response();
         }
-        Ok(Ok(_)) => "the writer has ended, or the store is empty".to_owned(),
+        Ok(Ok(_)) => "the writer has ended, or the store has failed or is empty".to_owned(),
         Ok(Err(error)) => error.to_string(),
         Err(failure) => failure.to_string(),
     };

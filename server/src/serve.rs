@@ -21,10 +21,11 @@ use tower::ServiceExt;
 use tracing::{debug, error, info, warn};
 
 use crate::attachments::Shelves;
+use crate::checkpoints;
 use crate::config::{Failure, Folder, limits};
 use crate::connection::{Life, Watched};
 use crate::guests::{Guest, Guests};
-use crate::ingest::Writer;
+use crate::ingest::{Writer, WriterThread};
 use crate::office::admission::Allowances;
 use crate::readers::Readers;
 use crate::router::{App, router};
@@ -33,10 +34,22 @@ use crate::telemetry;
 /// After an accept that failed: the system is short of something.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// Whether the office goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Course {
+    /// It serves.
+    #[default]
+    Serving,
+    /// It was asked to stop.
+    Stopping,
+    /// It cannot go on.
+    Failed,
+}
+
 /// An office that serves.
 pub struct Server {
     address: SocketAddr,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Course>,
     task: JoinHandle<Result<(), Failure>>,
 }
 
@@ -56,7 +69,7 @@ impl Server {
         let mut office = folder.office()?;
         office.allowances = allowances;
         let signer = office.signer();
-        let (public, epoch) = (office.public_key(), office.office_epoch());
+        let public = office.public_key();
         let shelves = Shelves::new(folder.attachments());
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             Failure::new(format!(
@@ -64,14 +77,16 @@ impl Server {
             ))
         })?;
         let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
+        office.replica.store.make_room(limits::CACHE, limits::LOG_PAGES)?;
         let (writer, thread) = Writer::start(office).map_err(|error| Failure::new(error.to_string()))?;
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopped) = watch::channel(Course::Serving);
+        let checkpoints = checkpoints::start(folder.store()?, stopped.clone())
+            .map_err(|error| Failure::new(error.to_string()))?;
         let app = Arc::new(App {
             writer,
             readers: Readers::new(folder.clone(), Arc::clone(&signer)),
             office: public,
             signer,
-            epoch,
             receipts: Default::default(),
             sessions: Default::default(),
             shelves,
@@ -83,7 +98,7 @@ impl Server {
             unwell: AtomicBool::new(false),
         });
         info!(%address, office = %app.office.author(), "serving");
-        let task = tokio::spawn(serve(app, listener, thread));
+        let task = tokio::spawn(serve(app, listener, (checkpoints, thread), stop.clone()));
         Ok(Server { address, stop, task })
     }
 
@@ -94,7 +109,7 @@ impl Server {
 
     /// Asks it to stop, and waits until it has: sessions told, queue done, store in order.
     pub async fn stop(self) -> Result<(), Failure> {
-        self.stop.send_replace(true);
+        self.stop.send_replace(Course::Stopping);
         self.task.await.unwrap_or_else(|_| {
             Err(Failure::new("kantor berhenti tidak teratur: periksa dengan `loket verify`"))
         })
@@ -112,15 +127,20 @@ impl Server {
 async fn serve(
     app: Arc<App>,
     listener: TcpListener,
-    thread: std::thread::JoinHandle<()>,
+    (checkpoints, thread): (std::thread::JoinHandle<()>, WriterThread),
+    course: watch::Sender<Course>,
 ) -> Result<(), Failure> {
     let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
     let routes = router(Arc::clone(&app));
     let mut stop = app.stop.clone();
-    let crashed = loop {
+    loop {
         let accepted = tokio::select! {
-            () = stopping(&mut stop) => break false,
-            () = app.writer.ended() => break true,
+            () = stopping(&mut stop) => break,
+            () = app.writer.ended() => {
+                error!("the writer has ended by itself");
+                course.send_replace(Course::Failed);
+                break;
+            }
             accepted = accept(&listener, &connections, &app.guests) => accepted,
         };
         if let Some((stream, guest, place)) = accepted {
@@ -130,14 +150,8 @@ async fn serve(
                 drop(place);
             });
         }
-    };
-    drop(listener);
-    if crashed {
-        error!("the writer has ended by itself");
-        return Err(Failure::new(
-            "penulis kantor berhenti: lihat log, periksa dengan `loket verify`, lalu jalankan lagi",
-        ));
     }
+    drop(listener);
     let all = async {
         app.sessions.all_ended().await;
         let _ = connections.acquire_many(limits::CONNECTIONS as u32).await;
@@ -145,20 +159,29 @@ async fn serve(
     if timeout(limits::SHUTDOWN_TIMEOUT, all).await.is_err() {
         warn!("connections were cut at the shutdown");
     }
+    // Before the writer ends: its last checkpoint is to meet no other.
+    let joined = tokio::task::spawn_blocking(move || checkpoints.join());
+    if timeout(limits::WRITER_TIMEOUT, joined).await.is_err() {
+        warn!("a checkpoint did not come to its end");
+    }
     app.writer.stop().await;
-    let joined = tokio::task::spawn_blocking(move || thread.join().is_ok());
+    let joined = tokio::task::spawn_blocking(move || thread.join());
     match timeout(limits::WRITER_TIMEOUT, joined).await {
-        Ok(Ok(true)) => {
+        Ok(Ok(Ok(Ok(())))) => {
             info!("stopped");
             Ok(())
         }
+        Ok(Ok(Ok(Err(failure)))) => Err(failure),
+        Ok(Ok(Err(_))) => Err(Failure::new(
+            "penulis kantor berhenti: lihat log, periksa dengan `loket verify`, lalu jalankan lagi",
+        )),
         _ => Err(Failure::new("penulis kantor tidak selesai pada waktunya: periksa dengan `loket verify`")),
     }
 }
 
 /// Ready when the office is to stop, or nobody is left who could say so.
-async fn stopping(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
+async fn stopping(stop: &mut watch::Receiver<Course>) {
+    let _ = stop.wait_for(|course| *course != Course::Serving).await;
 }
 
 /// A connection, once there is room for it.
@@ -204,7 +227,7 @@ fn raise_file_limit() {
     }
 }
 
-async fn connection(stream: TcpStream, guest: Guest, routes: Router, mut stop: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, guest: Guest, routes: Router, mut stop: watch::Receiver<Course>) {
     // Small frames go at once; where the system refuses, they go later.
     let _ = stream.set_nodelay(true);
     let life = Arc::new(Life::default());

@@ -31,14 +31,16 @@ use tracing::{debug, error, info};
 use crate::config::{Failure, dice, limits, now};
 use crate::connection::Life;
 use crate::guests::Guest;
-use crate::ingest::Hint;
-use crate::office::Delivery;
+use crate::ingest::{Hint, Unavailable};
 use crate::office::library::OfficeLibrary;
+use crate::office::restore::is_healing;
+use crate::office::{Delivery, Office};
 use crate::router::App;
+use crate::serve::Course;
 use crate::telemetry;
 
 /// Buffer for what is read of a connection, in bytes: thousands of phones are connected and silent.
-const READ_BUFFER: usize = 4 << 10;
+const READ_BUFFER: usize = 512;
 /// Buffer for what is written, in bytes; larger frames pass by it.
 const WRITE_BUFFER: usize = 4 << 10;
 /// Code of the farewell at a shutdown.
@@ -126,6 +128,8 @@ enum End {
     Stopped,
     /// This side failed; the cause is in the log.
     Trouble,
+    /// This side has no room.
+    Full,
 }
 
 impl End {
@@ -137,6 +141,7 @@ impl End {
             End::Limit(what) => what,
             End::Replaced => "replaced",
             End::Stopped => "stopped",
+            End::Full => "full",
         }
     }
 
@@ -149,7 +154,8 @@ impl End {
             End::Limit(_) => say(CODE_TROUBLE, "sambungan terlalu lama diam: sambungkan lagi"),
             End::Replaced => say(CODE_TROUBLE, "perangkat ini tersambung lagi lewat sambungan lain"),
             End::Stopped => say(CODE_STOPPED, "kantor sedang dimatikan: sambungkan lagi nanti"),
-            End::Trouble => say(CODE_TROUBLE, "gangguan di kantor: ulangi nanti"),
+            End::Trouble => say(CODE_TROUBLE, &Unavailable::Trouble.to_string()),
+            End::Full => say(CODE_TROUBLE, &Unavailable::Full.to_string()),
         }
     }
 }
@@ -159,6 +165,15 @@ impl From<SessionError> for End {
         match error {
             SessionError::Protocol(ProtocolError::Ended(_)) => End::Gone,
             error => End::Fault(error),
+        }
+    }
+}
+
+impl From<Unavailable> for End {
+    fn from(why: Unavailable) -> Self {
+        match why {
+            Unavailable::Trouble => End::Trouble,
+            Unavailable::Full => End::Full,
         }
     }
 }
@@ -251,7 +266,7 @@ struct Talk {
     /// None while a blocking task has it.
     session: Option<Session>,
     hints: broadcast::Receiver<Hint>,
-    stop: watch::Receiver<bool>,
+    stop: watch::Receiver<Course>,
     end: Arc<Notify>,
     peer: Option<(AuthorId, u64)>,
     scope: BTreeSet<Partition>,
@@ -319,7 +334,7 @@ impl Talk {
             // Full means that the peer reads nothing: no farewell then.
             let _ = self.line.push(farewell);
         }
-        self.line.close().await;
+        Box::pin(self.line.close()).await;
         gauge!(telemetry::SESSIONS).decrement(1.0);
         drop(place);
     }
@@ -327,21 +342,25 @@ impl Talk {
     /// Waits for something and deals with it.
     async fn turn(&mut self) -> Result<(), End> {
         match self.wait().await {
-            Woken::Frame(Some(Ok(Frame::Binary(frame)))) => self.receive(frame.to_vec()).await,
+            Woken::Frame(Some(Ok(Frame::Binary(frame)))) => {
+                // What deals with news is large, and not kept while the phone is silent.
+                Box::pin(self.receive(frame.to_vec())).await
+            }
             Woken::Frame(Some(Ok(Frame::Ping(_) | Frame::Pong(_)))) => Ok(()),
             Woken::Frame(Some(Ok(Frame::Text(_)))) => Err(malformed()),
             Woken::Frame(Some(Ok(Frame::Close(_))) | None) => Err(End::Gone),
             Woken::Frame(Some(Err(error))) => Err(wire(error)),
-            Woken::Hint(hint) => self.heed(hint).await,
+            Woken::Hint(hint) => Box::pin(self.heed(hint)).await,
             Woken::Tick => self.look_at_clock(),
             Woken::Replaced => Err(End::Replaced),
             Woken::ShownOut => Err(End::Limit("guests")),
+            Woken::Stop if *self.stop.borrow() == Course::Failed => Err(End::Trouble),
             Woken::Stop => Err(End::Stopped),
         }
     }
 
     async fn wait(&mut self) -> Woken {
-        if *self.stop.borrow() {
+        if *self.stop.borrow() != Course::Serving {
             return Woken::Stop;
         }
         tokio::select! {
@@ -400,6 +419,7 @@ impl Talk {
                 }
                 // The office believes its own receipts alone.
                 Output::Receipt(_) => {}
+                Output::PeerDone => self.note_synced().await?,
                 Output::Taken { refused } => {
                     if !refused.is_empty() {
                         info!(
@@ -414,13 +434,23 @@ impl Talk {
         Ok(())
     }
 
+    /// After a restore the office waits for every device to bring what it had.
+    async fn note_synced(&mut self) -> Result<(), End> {
+        let Some((device, _)) = self.peer else { return Ok(()) };
+        if !self.with(|_, library| Ok(is_healing(library.replica)?)).await? {
+            return Ok(());
+        }
+        let noted = self.app.writer.write(true, move |office| office.synced(&device, now(), &mut dice)).await;
+        noted.map_err(|_| End::Trouble)?.map_err(|error| End::Fault(error.into()))
+    }
+
     async fn learn(
         &mut self,
         runs: Vec<loket_core::journal::run::Run>,
     ) -> Result<Vec<(JournalId, LearnError)>, End> {
         let Some((author, _)) = self.peer else { return Err(End::Trouble) };
         self.scope.extend(runs.iter().map(|run| run.journal.partition));
-        self.app.writer.deliver(Delivery { author, runs }).await.map_err(|_| End::Trouble)
+        Ok(self.app.writer.deliver(Delivery { author, runs }).await?)
     }
 
     /// Looks at what others brought, as far as it concerns this phone.
@@ -476,13 +506,12 @@ impl Talk {
         let Some(mut session) = self.session.take() else { return Err(End::Trouble) };
         let app = Arc::clone(&self.app);
         let work = move |replica: &Replica<SqliteStore>| {
-            let library = OfficeLibrary {
-                replica,
-                signer: &*app.signer,
-                epoch: app.epoch,
-                receipts: &app.receipts,
-                now: now(),
+            let epoch = match Office::<SqliteStore>::epoch_of(replica) {
+                Ok(epoch) => epoch,
+                Err(error) => return (session, Err(error.into())),
             };
+            let library =
+                OfficeLibrary { replica, signer: &*app.signer, epoch, receipts: &app.receipts, now: now() };
             let result = step(&mut session, &library);
             (session, result)
         };

@@ -38,6 +38,12 @@ pub const ENROLMENTS: &str = "loket_enrolments_total";
 pub const JOBS: &str = "loket_jobs_delivered_total";
 /// Commits of other processes that were noticed.
 pub const OTHERS: &str = "loket_foreign_commits_total";
+/// Failures of the store's medium, each followed by opening it anew.
+pub const STORE_FAILURES: &str = "loket_store_failures_total";
+/// Times that the store was opened anew and found in order.
+pub const STORE_REOPENED: &str = "loket_store_reopened_total";
+/// 1 while the store has failed and nothing is acknowledged, otherwise 0.
+pub const STORE_ILL: &str = "loket_store_ill";
 
 /// Sends JSON lines to standard error, as far as [`LOG_VARIABLE`] asks for them. The first call counts.
 pub fn logs() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loket_core::journal::receipt::Receipt;
 use loket_core::journal::run::Run;
-use loket_core::journal::{AttachmentHash, Body, Content, EntryHash, JournalId, Partition};
+use loket_core::journal::{AttachmentHash, Body, Content, EntryHash, Partition};
 use loket_core::replica::Replica;
 use loket_core::replica::case::{Case, Standing};
 use loket_core::replica::learn::LearnError;
@@ -21,8 +21,9 @@ use super::world::World;
 #[derive(Default)]
 pub struct Watch {
     read: BTreeMap<Partition, u64>,
-    asked: BTreeSet<(Partition, JournalId, u64)>,
-    answered: BTreeSet<(Partition, JournalId, u64)>,
+    asked: BTreeSet<(Partition, EntryHash)>,
+    /// Each with the office's epoch that answered.
+    answered: BTreeSet<(Partition, EntryHash, [u8; 8])>,
 }
 
 type Store1 = Replica<MemoryStore>;
@@ -41,6 +42,13 @@ pub fn all(world: &mut World) -> Result<(), String> {
     scopes(world)?;
     states_move_by_acts(world)?;
     rebuilt(world)?;
+    for partition in world.office.replica.store.partitions().map_err(text)? {
+        let lines = world.office.replica.journals(&partition).map_err(text)?;
+        let branches = lines.values().filter(|row| row.fork.is_some()).count() as u64;
+        if branches > 0 {
+            *world.counts.entry("branches of forked journals".into()).or_default() += branches;
+        }
+    }
     let verified = verify(&world.office.replica).map_err(text)?;
     if !verified.faults.is_empty() {
         return Err(format!("verify: {:?}", verified.faults));
@@ -59,7 +67,7 @@ pub fn after_commit(world: &mut World) -> Result<(), String> {
             let Content::Present(bytes) = &entry.content else { continue };
             match Body::from_bytes(bytes) {
                 Ok(Body::Request(_)) => {
-                    world.watch.asked.insert((partition, entry.header.journal, entry.header.seq));
+                    world.watch.asked.insert((partition, entry.hash));
                 }
                 Ok(Body::Decision(decision)) => {
                     let outcome = match &decision.kind {
@@ -69,11 +77,10 @@ pub fn after_commit(world: &mut World) -> Result<(), String> {
                     };
                     *world.counts.entry(outcome).or_default() += 1;
                     let Some(request) = decision.request else { continue };
-                    if !world.watch.answered.insert((partition, request.journal, request.seq)) {
-                        return Err(format!(
-                            "request {} of {} was answered twice",
-                            request.seq, request.journal
-                        ));
+                    let row = replica.line(&partition, &entry.line).map_err(text)?;
+                    let epoch = row.map_or([0; 8], |row| row.journal.epoch);
+                    if !world.watch.answered.insert((partition, request, epoch)) {
+                        return Err(format!("request {request} was answered twice"));
                     }
                 }
                 Ok(_) => {}
@@ -87,43 +94,40 @@ pub fn after_commit(world: &mut World) -> Result<(), String> {
 /// A receipt has come to a phone: what it covers is at the office.
 pub fn receipt(world: &mut World, receipt: &Receipt) -> Result<(), String> {
     for (journal, head) in &receipt.vector.0 {
-        let at = world.office.replica.hash_at(&receipt.partition, journal, head.seq).map_err(text)?;
-        if at != Some(head.hash) {
+        if world.office.replica.locate(&receipt.partition, &head.hash).map_err(text)?.is_none() {
             return Err(format!(
                 "a receipt covers entry {} of {journal}, which the office has not",
                 head.seq
             ));
         }
-        world.receipted.insert((receipt.partition, *journal, head.seq), head.hash);
+        world.receipted.insert((receipt.partition, head.hash));
     }
     Ok(())
 }
 
 fn receipts_hold(world: &World) -> Result<(), String> {
-    for ((partition, journal, seq), hash) in &world.receipted {
-        if world.office.replica.hash_at(partition, journal, *seq).map_err(text)? != Some(*hash) {
-            return Err(format!("receipted entry {seq} of {journal} in {partition} is lost"));
+    for (partition, hash) in &world.receipted {
+        if world.office.replica.locate(partition, hash).map_err(text)?.is_none() {
+            return Err(format!("receipted entry {hash} in {partition} is lost"));
         }
     }
     Ok(())
 }
 
 fn answers(world: &World) -> Result<(), String> {
-    let open: Vec<_> = world.watch.asked.difference(&world.watch.answered).collect();
-    if let Some((partition, journal, seq)) = open.first() {
+    let answered: BTreeSet<_> = world.watch.answered.iter().map(|(at, request, _)| (*at, *request)).collect();
+    let open: Vec<_> = world.watch.asked.difference(&answered).collect();
+    if let Some((partition, request)) = open.first() {
         let replica = &world.office.replica;
-        let entry = replica.store.entries(partition, Query::Journal(journal, seq - 1), 1).map_err(text)?;
+        let entry = replica.store.entries(partition, Query::Hash(request), 1).map_err(text)?;
         let body = entry.first().and_then(|(_, entry)| match &entry.content {
             Content::Present(bytes) => Body::from_bytes(bytes).ok(),
             Content::Destroyed => None,
         });
-        return Err(format!(
-            "{} requests are not answered; the first is {seq} of {journal}: {body:?}",
-            open.len()
-        ));
+        return Err(format!("{} requests are not answered; the first is {request}: {body:?}", open.len()));
     }
-    match world.watch.answered.difference(&world.watch.asked).next() {
-        Some((_, journal, seq)) => Err(format!("request {seq} of {journal} was answered and never arrived")),
+    match answered.difference(&world.watch.asked).next() {
+        Some((_, request)) => Err(format!("request {request} was answered and never arrived")),
         None => Ok(()),
     }
 }
@@ -412,10 +416,10 @@ fn rebuilt(world: &mut World) -> Result<(), String> {
 fn runs_of(replica: &Store1, partition: &Partition) -> Result<Vec<Run>, String> {
     let mut runs = Vec::new();
     for (journal, row) in replica.journals(partition).map_err(text)? {
-        let mut after = 0;
+        let mut after = row.fork.map_or(0, |(_, seq)| seq);
         while after < row.head.seq {
             let run = replica.run(partition, &journal, after, 1).map_err(text)?;
-            let run = run.ok_or_else(|| format!("nothing to send of {journal} after {after}"))?;
+            let run = run.ok_or_else(|| format!("nothing to send of {journal} after {after}"))?.run;
             after += run.entries.len() as u64;
             runs.push(run);
         }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use loket_core::catalogue::Role;
 use loket_core::journal::{EntryHash, Partition};
 use loket_core::replica::Replica;
 use loket_core::store::Store;
+use loket_core::store::memory::MemoryStore;
 use loket_core::sync::message::ProtocolError;
 use loket_core::sync::session::{Output, Session, SessionError};
 use loket_server::office::library::Receipts;
@@ -129,6 +131,11 @@ impl World {
                     self.pending.push((Some((link, batch)), Delivery { author, runs }));
                     self.commit_soon();
                 }
+                Output::PeerDone => {
+                    // What it brought waits for the next group.
+                    self.synced.push(self.phones[self.links[link].phone].author);
+                    self.commit_soon();
+                }
                 Output::Receipt(_) | Output::Taken { .. } => {}
             }
         }
@@ -158,6 +165,11 @@ impl World {
                 .office
                 .write(|office| office.attachments_arrived(&arrived, now, &mut |bytes| dice.fill(bytes)));
             news.extend(told.map_err(|e| format!("attachments: {e}"))?.1);
+        }
+        for author in std::mem::take(&mut self.synced) {
+            let dice = &mut self.dice;
+            let told = self.office.write(|office| office.synced(&author, now, &mut |bytes| dice.fill(bytes)));
+            news.extend(told.map_err(|e| format!("synced: {e}"))?.1);
         }
         self.note(format!("office commits {} deliveries, {} scans", group.len(), arrived.len()));
         invariants::after_commit(self)?;
@@ -244,6 +256,7 @@ impl World {
                         invariants::receipt(self, &receipt)?;
                     }
                 }
+                Output::PeerDone => {}
                 Output::Taken { refused } if refused.is_empty() || self.phones[phone].revoked => {}
                 Output::Taken { refused } => return Err(format!("the office did not take {refused:?}")),
             }
@@ -262,6 +275,26 @@ impl World {
         p.awake = false;
         let back = self.dice.range(1_000, 600_000);
         self.after(back, Event::Wake(phone));
+    }
+
+    /// The phone's store is put back to an older copy, unnoticed: what came since is gone from it, and its officer
+    /// goes on under numbers that may have been used.
+    fn restore(&mut self, phone: usize) {
+        if self.phones[phone].saved.is_empty() || self.phones[phone].revoked {
+            return;
+        }
+        let copy = self.dice.below(self.phones[phone].saved.len());
+        self.note(format!("phone {phone} is restored to an old copy"));
+        self.count("phones restored");
+        let office = self.office.public_key();
+        let p = &mut self.phones[phone];
+        p.replica = Replica::open(p.saved[copy].clone(), office).unwrap();
+        p.session = None;
+        p.awake = true;
+        self.lose();
+        let (back, work) = (self.dice.range(1_000, 900_000), self.dice.range(0, 60_000));
+        self.after(back, Event::Connect(phone));
+        self.after(work, Event::Officer(phone));
     }
 
     pub fn phone_notices(&mut self, link: usize) -> Result<(), String> {
@@ -284,10 +317,11 @@ impl World {
 
     /// Signs what the officer wrote; a phone does so before it sends.
     fn seal(&mut self, phone: usize) -> Result<(), String> {
-        let p = &mut self.phones[phone];
-        let (key, epoch) = (&p.key, p.epoch);
-        let author = loket_core::replica::write::Author { signer: key, epoch };
+        let (p, dice) = (&mut self.phones[phone], &mut self.dice);
+        let key = &p.key;
         let sealed = p.replica.transaction(|replica| {
+            let epoch = replica.epoch(&mut |bytes| dice.fill(bytes))?;
+            let author = loket_core::replica::write::Author { signer: key, epoch };
             for partition in replica.store.partitions()? {
                 replica.seal(&author, partition)?;
             }
@@ -374,8 +408,9 @@ impl World {
             return Ok(());
         }
         let phone = self.dice.below(self.phones.len());
-        match self.dice.below(10) {
+        match self.dice.below(13) {
             0 | 1 => self.crash(phone),
+            10..=12 => self.restore(phone),
             2..=4 => {
                 let hours = self.dice.range(60_000, 3 * 3_600_000);
                 self.note(format!("phone {phone} sleeps"));
@@ -383,7 +418,9 @@ impl World {
                 self.phones[phone].session = None;
                 self.after(hours, Event::Wake(phone));
             }
-            5 | 6 => self.restart(),
+            5 => self.restart(),
+            6 if self.dice.chance(30) => self.restart(),
+            6 => self.restore_office()?,
             _ => {
                 if let Some((link, _)) = &self.phones[phone].session {
                     let link = *link;
@@ -403,13 +440,68 @@ impl World {
         Ok(())
     }
 
+    /// The office is put back to an older copy of its store and its scans, and begins a new epoch.
+    fn restore_office(&mut self) -> Result<(), String> {
+        if self.copies.is_empty() {
+            return Ok(());
+        }
+        let (store, uploads) = self.dice.pick(&self.copies).clone();
+        self.note("the office is restored to an old copy");
+        self.count("offices restored");
+        self.uploads = uploads;
+        self.start(store);
+        let (now, dice) = (self.seconds(), &mut self.dice);
+        let anew = self.office.write(|office| office.begin_anew(now, &mut |bytes| dice.fill(bytes)));
+        anew.map_err(|e| format!("restore: {e}"))?;
+        self.copies.clear();
+        self.watch = invariants::Watch::default();
+        invariants::after_commit(self)?;
+        self.lose();
+        Ok(())
+    }
+
+    /// What nobody has any more, neither the office nor a phone, is lost with the copies' days.
+    fn lose(&mut self) {
+        let mut receipted = std::mem::take(&mut self.receipted);
+        let all = || self.phones.iter().map(|phone| &phone.replica).chain([&self.office.replica]);
+        receipted.retain(|(partition, hash)| {
+            all().any(|replica| replica.locate(partition, hash).is_ok_and(|at| at.is_some()))
+        });
+        self.receipted = receipted;
+    }
+
+    /// A supervisor goes on without the devices that do not come.
+    pub fn waive(&mut self) -> Result<(), String> {
+        let (now, admin) = (self.seconds(), self.staff.iter().find(|(_, role)| *role == Role::Admin));
+        let admin = admin.map_or(0, |(id, _)| *id);
+        for healing in self.office.healing().map_err(|e| e.to_string())? {
+            let dice = &mut self.dice;
+            let waived = self.office.write(|office| {
+                office.waive(&healing.partition, admin, "hilang", now, &mut |bytes| dice.fill(bytes))
+            });
+            let (_, news) = waived.map_err(|e| format!("waive: {e}"))?;
+            self.count("partitions waived");
+            invariants::after_commit(self)?;
+            self.wake(&news)?;
+        }
+        Ok(())
+    }
+
     /// The office's process dies and starts again on what was durable.
     fn restart(&mut self) {
         self.note("the office restarts");
         self.count("restarts");
         let store = self.office.replica.store.crashed();
+        if self.dice.chance(50) {
+            self.copies.push((store.clone(), self.uploads.clone()));
+        }
+        self.start(store);
+    }
+
+    fn start(&mut self, store: MemoryStore) {
         let dice = &mut self.dice;
         self.office = Office::open(store, self.key.clone(), &mut |bytes| dice.fill(bytes)).unwrap();
+        self.synced.clear();
         self.receipts = Receipts::default();
         self.pending.clear();
         self.arrived.clear();

@@ -8,6 +8,7 @@ use loket_core::number::Number;
 use loket_core::replica::ReplicaError;
 use loket_core::replica::case::Case;
 use loket_core::replica::write::{Asked, Author, Opening, text};
+use loket_core::store::Store;
 use loket_core::time::today;
 use loket_core::workflow::{Available, NEED_REASON, ReasonNeed, available, available_all};
 use loket_server::office::desk::{ActError, DeskAct};
@@ -34,6 +35,11 @@ impl World {
             }
             Err(ReplicaError::Refused(_)) => self.count("officer refused by the phone"),
             Err(error) => return Err(format!("officer of phone {phone}: {error}")),
+        }
+        if self.dice.chance(15) {
+            // As a backup of the phone would.
+            let copy = self.phones[phone].replica.store.crashed();
+            self.phones[phone].saved.push(copy);
         }
         if self.dice.chance(75) {
             let soon = self.dice.range(0, 3_000);
@@ -170,8 +176,17 @@ fn write(
         &mut Dice,
     ) -> Result<(), ReplicaError>,
 ) -> Result<(), ReplicaError> {
-    let author = Author { signer: &p.key, epoch: p.epoch };
-    p.replica.transaction(|replica| work(replica, &author, dice))
+    let key = &p.key;
+    p.replica.transaction(|replica| {
+        let epoch = replica.epoch(&mut |bytes| dice.fill(bytes))?;
+        let author = Author { signer: key, epoch };
+        work(replica, &author, dice)?;
+        // What is written is signed in the same transaction, as the client does.
+        for partition in replica.store.partitions()? {
+            replica.seal(&author, partition)?;
+        }
+        Ok(())
+    })
 }
 
 fn begin(p: &mut Phone, dice: &mut Dice, now: i64) -> Result<&'static str, ReplicaError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use loket_core::catalogue::Role;
 use loket_core::identity::{SeededKey, Signer};
-use loket_core::journal::{AttachmentHash, AuthorId, EntryHash, JournalId, Partition};
+use loket_core::journal::{AttachmentHash, AuthorId, EntryHash, Partition};
 use loket_core::replica::Replica;
 use loket_core::store::memory::MemoryStore;
 use loket_core::sync::session::Session;
@@ -54,6 +54,8 @@ pub enum Event {
     Wake(usize),
     /// The office ends a device's certificate.
     Revoke,
+    /// A supervisor goes on without the devices that a restored office waits for.
+    Waive,
     /// The office lets a second phone into a need-to-know application.
     Grant,
 }
@@ -79,7 +81,8 @@ pub struct Phone {
     pub key: SeededKey,
     pub author: AuthorId,
     pub replica: Replica<MemoryStore>,
-    pub epoch: [u8; 8],
+    /// Copies of its store, as a backup of the phone keeps them: the oldest first.
+    pub saved: Vec<MemoryStore>,
     pub role: Role,
     /// Its certificate's partitions.
     pub places: Vec<Partition>,
@@ -120,11 +123,15 @@ pub struct World {
     pub uploads: BTreeMap<(Partition, AttachmentHash), u64>,
     /// Whole scans that the next group will tell of.
     pub arrived: BTreeSet<(Partition, AttachmentHash)>,
+    /// Devices that have brought what they had, of which the next group will tell.
+    pub synced: Vec<AuthorId>,
+    /// Copies of the office's store and its scans, as backups keep them.
+    pub copies: Vec<(MemoryStore, BTreeMap<(Partition, AttachmentHash), u64>)>,
     /// Staff by role.
     pub staff: Vec<(u32, Role)>,
     pub faulty: bool,
     /// Receipted entries that any phone has seen a receipt of.
-    pub receipted: BTreeMap<(Partition, JournalId, u64), EntryHash>,
+    pub receipted: BTreeSet<(Partition, EntryHash)>,
     pub watch: invariants::Watch,
     pub counts: Counts,
     log: VecDeque<String>,
@@ -154,9 +161,11 @@ impl World {
             commit_due: false,
             uploads: BTreeMap::new(),
             arrived: BTreeSet::new(),
+            synced: Vec::new(),
+            copies: Vec::new(),
             staff: Vec::new(),
             faulty: true,
-            receipted: BTreeMap::new(),
+            receipted: BTreeSet::new(),
             watch: invariants::Watch::default(),
             counts: Counts::new(),
             log: VecDeque::new(),
@@ -206,14 +215,13 @@ impl World {
                 office.certify(public, role, &places, "Petugas", now, &mut |bytes| dice.fill(bytes))
             };
             self.office.write(certify).unwrap();
-            let mut replica = Replica::open(MemoryStore::default(), self.office.public_key()).unwrap();
+            let replica = Replica::open(MemoryStore::default(), self.office.public_key()).unwrap();
             let dice = &mut self.dice;
-            let epoch = replica.transaction(|replica| replica.epoch(&mut |bytes| dice.fill(bytes))).unwrap();
             self.phones.push(Phone {
                 author: key.author(),
                 key,
                 replica,
-                epoch,
+                saved: Vec::new(),
                 role,
                 places,
                 clock: if dice.chance(20) { dice.range(0, 600_000) as i64 - 300_000 } else { 0 },
@@ -304,6 +312,7 @@ impl World {
             }
             Event::Revoke => self.revoke(),
             Event::Grant => self.grant(),
+            Event::Waive => self.waive(),
         }
     }
 
@@ -332,6 +341,8 @@ impl World {
     fn heal(&mut self) {
         self.note("faults end");
         self.faulty = false;
+        // All that can come has come by then; those whose certificate ended do not.
+        self.after(HEALED_WITHIN / 2, Event::Waive);
         // What is cut by now is noticed, as a silent link is; no other link is cut any more.
         for link in 0..self.links.len() {
             let l = &mut self.links[link];

@@ -133,6 +133,8 @@ fn text(file: &mut File) -> String {
 pub struct Folder {
     program: &'static str,
     path: PathBuf,
+    /// Variables that its programs are given besides.
+    variables: Vec<(String, PathBuf)>,
     /// Removed with it; none where the folder is somebody else's.
     _dir: Option<TempDir>,
 }
@@ -140,12 +142,12 @@ pub struct Folder {
 impl Folder {
     fn new(program: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { program, path: dir.path().to_owned(), _dir: Some(dir) }
+        Self { program, path: dir.path().to_owned(), variables: vec![], _dir: Some(dir) }
     }
 
     /// The program `loket` or `loket-officer` on a folder that may not even exist.
     pub fn at(program: &'static str, path: &Path) -> Self {
-        Self { program, path: path.to_owned(), _dir: None }
+        Self { program, path: path.to_owned(), variables: vec![], _dir: None }
     }
 
     /// Where it is.
@@ -153,10 +155,22 @@ impl Folder {
         &self.path
     }
 
+    /// Gives its programs these variables from now on, and no others.
+    pub fn set_variables(&mut self, variables: Vec<(String, PathBuf)>) {
+        self.variables = variables;
+    }
+
+    fn start(&self) -> Command {
+        let mut command = Command::new(program(self.program));
+        command.arg("--dir").arg(self.path());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
     /// The program on this folder with `--json`, to be given more arguments.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(program(self.program));
-        command.arg("--dir").arg(self.path()).arg("--json");
+        let mut command = self.start();
+        command.arg("--json");
         command
     }
 
@@ -197,6 +211,12 @@ impl std::ops::Deref for Office {
     }
 }
 
+impl std::ops::DerefMut for Office {
+    fn deref_mut(&mut self) -> &mut Folder {
+        &mut self.folder
+    }
+}
+
 impl Default for Office {
     fn default() -> Self {
         Self::new()
@@ -206,19 +226,30 @@ impl Default for Office {
 impl Office {
     /// A new office for [`REGION`].
     pub fn new() -> Self {
-        let office = Self { folder: Folder::new("loket") };
+        let office = Self::unfounded();
         office.run(&["init", "--region", REGION]);
         office
     }
 
+    /// A folder in which no office was founded yet.
+    pub fn unfounded() -> Self {
+        Self { folder: Folder::new("loket") }
+    }
+
     /// Starts the server on a free port; it is killed when dropped.
     pub fn serve(&self) -> Server {
-        Server::start(self, &[])
+        self.serve_with(&[])
     }
 
     /// As [`Office::serve`], with further options.
     pub fn serve_with(&self, options: &[&str]) -> Server {
-        Server::start(self, options)
+        let started = Server::start(self, "127.0.0.1:0", options);
+        started.unwrap_or_else(|| panic!("no server: {}", self.log()))
+    }
+
+    /// Starts the server at this address, if it starts; why not is in the log then.
+    pub fn try_serve(&self, listen: &str) -> Option<Server> {
+        Server::start(self, listen, &[])
     }
 
     /// What its servers logged so far.
@@ -251,28 +282,25 @@ pub struct Server {
 }
 
 impl Server {
-    fn start(office: &Office, options: &[&str]) -> Self {
+    fn start(office: &Office, listen: &str, options: &[&str]) -> Option<Self> {
         let log = File::options().create(true).append(true).open(office.log_path()).unwrap();
-        let mut child = Command::new(program("loket"))
-            .arg("--dir")
-            .arg(office.path())
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(options)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut command = office.folder.start();
+        command.args(["serve", "--listen", listen]).args(options);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let process = Killed(child);
         let (sender, receiver) = mpsc::channel();
         // Reads on to the end: a full pipe would stop the server.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.send(line))));
-        let first = receiver.recv_timeout(START_LIMIT);
-        let first = first.unwrap_or_else(|_| panic!("no server: {}", office.log()));
+        let first = match receiver.recv_timeout(START_LIMIT) {
+            Ok(first) => first,
+            Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("no server: {}", office.log()),
+        };
         let url = first.split_whitespace().find(|word| word.starts_with("http://"));
         let url = url.unwrap_or_else(|| panic!("no address in: {first}")).trim_end_matches('/').to_owned();
-        Self { process, url }
+        Some(Self { process, url })
     }
 
     /// Its address, `http://127.0.0.1:PORT`.
@@ -295,6 +323,11 @@ impl Server {
     pub fn kill(&mut self) {
         let _ = self.process.0.kill();
         let _ = self.process.0.wait();
+    }
+
+    /// How it has ended by itself, if it has: whether well.
+    pub fn ended(&mut self) -> Option<bool> {
+        self.process.0.try_wait().unwrap().map(|status| status.success())
     }
 
     /// Asks it to stop (SIGTERM) and tells whether it ended well.
@@ -349,6 +382,12 @@ impl std::ops::Deref for Phone {
     type Target = Folder;
     fn deref(&self) -> &Folder {
         &self.folder
+    }
+}
+
+impl std::ops::DerefMut for Phone {
+    fn deref_mut(&mut self) -> &mut Folder {
+        &mut self.folder
     }
 }
 

@@ -133,6 +133,7 @@ impl Caller {
                     assert!(refused.is_empty(), "honest work was not taken: {refused:?}");
                     taken += 1;
                 }
+                Output::PeerDone => {}
             }
         }
         Some(taken)

@@ -12,12 +12,22 @@ use serde_json::{Value, json};
 use super::proxy::Proxy;
 use super::script::{Dice, Person, items, scan, sound, text, texts};
 
-/// How often the office loses its power: batches, after each of which the phones are asked, and kills in each.
-const KILLS: (u64, u64) = (5, 10);
+/// How often the office, and the phone, lose their power; from 60 on, so that some moments are late enough.
+const VARIABLE: &str = "LOKET_KILLS";
+/// Where nothing else is asked for.
+const KILLS: u64 = 60;
+/// Kills of the office after which the phones are asked what they know.
+const BATCH: u64 = 10;
+/// Kills of a phone in one round.
+const ROUND: u64 = 3;
 /// Phones that work meanwhile.
 const PHONES: u64 = 3;
 /// The seed of all that is random here.
 const SEED: u64 = 20_261_123;
+
+fn kills() -> u64 {
+    std::env::var(VARIABLE).ok().and_then(|asked| asked.parse().ok()).unwrap_or(KILLS)
+}
 
 /// Works on until told to stop: begins, writes, attaches, and syncs, which may fail while nobody is there.
 /// Returns the value last written to each application.
@@ -64,7 +74,7 @@ fn receipted_is_there(office: &Office, phone: &Phone, written: &BTreeMap<String,
 
 /// Kills the server again and again and verifies what is on disk each time.
 fn kill(office: &Office, proxy: &Proxy, server: &mut Server, dice: &mut Dice) {
-    for kill in 0..KILLS.1 {
+    for kill in 0..BATCH {
         let moment = 30 + dice.below(700);
         thread::sleep(Duration::from_millis(moment));
         server.kill();
@@ -84,7 +94,7 @@ fn the_office_loses_nothing_that_it_receipted() {
         (0..PHONES).map(|_| Phone::enrolled_at(&office, proxy.url(), "operator-desa", VILLAGE).0).collect();
     let mut dice = Dice(SEED);
     let (mut total, mut receipted) = (0, 0);
-    for batch in 0..KILLS.0 {
+    for batch in 0..kills().div_ceil(BATCH) {
         let stop = AtomicBool::new(false);
         let written: Vec<BTreeMap<String, String>> = thread::scope(|scope| {
             let seeds = (0..PHONES).map(|at| SEED + batch * PHONES + at);
@@ -152,7 +162,7 @@ fn a_phone_loses_nothing_that_it_acknowledged() {
     let (mut promised, mut whole) = (Vec::<String>::new(), 0);
     let (id, _) = phone.begin("ktp-el-hilang");
     let mut address = None;
-    for round in 0..20 {
+    for round in 0..kills().div_ceil(ROUND) {
         let many: Vec<String> = (0..12).map(|at| line(round * 100 + at)).collect();
         fs::write(&file, many.join("\n")).unwrap();
         let made = killed(
@@ -189,4 +199,8 @@ fn a_phone_loses_nothing_that_it_acknowledged() {
     assert_eq!(verified["applications"], items(&listed).len());
     assert_eq!(office.run(&["show", &id])["heads"], phone.run(&["show", &id])["heads"]);
     let _ = server;
+    let (kills, applications) = (kills().div_ceil(ROUND) * ROUND, items(&listed).len());
+    println!(
+        "{kills} commands killed, {whole} of them too late; {applications} applications, all at the office"
+    );
 }

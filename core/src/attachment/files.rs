@@ -1,10 +1,16 @@
 //! The folder of attachments: `<2 hex>/<64 hex>` is whole and right, the same name with `.part` is growing.
+//!
+//! A sync that failed is not asked for again: the system may have dropped what it could not write, and still show
+//! it. What this process has not itself seen become durable, from its first byte on, is copied to a new file before
+//! it counts.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{AttachmentError, MAX_ATTACHMENT, Progress, SYNC_EVERY};
 use crate::journal::AttachmentHash;
@@ -18,31 +24,47 @@ static IMPORTS: AtomicU64 = AtomicU64::new(0);
 /// Held while something under a folder of two hexadecimal digits changes.
 const LOCK: &str = "lock";
 
+/// Attachments of which is remembered that they are durable; to forget one costs a copy of it.
+const MAX_SURE: usize = 4096;
+
+/// What this process has seen become durable, without a failure in between.
+#[derive(Debug, Default)]
+struct Sure {
+    /// Of those that grow: so many bytes from the beginning.
+    parts: HashMap<AttachmentHash, u64>,
+    /// With bytes and name.
+    whole: HashSet<AttachmentHash>,
+}
+
 /// A folder of attachments. Every call blocks on the medium. Handles and processes may share the folder: changes
 /// to one attachment take turns, so that nobody writes into a file whose hash was just checked.
 #[derive(Debug, Clone)]
 pub struct AttachmentStore {
     dir: PathBuf,
+    sure: Arc<Mutex<Sure>>,
 }
 
 impl AttachmentStore {
     /// Opens the folder, which is made where there is none. What a crash left of imports is removed; uploads that
     /// were cut stay, to be resumed.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, AttachmentError> {
-        let store = Self { dir: dir.into() };
+        let store = Self { dir: dir.into(), sure: Arc::default() };
+        if let Some(parent) = store.dir.parent().filter(|parent| *parent != Path::new("")) {
+            fs::create_dir_all(parent)?;
+        }
+        make_dir(&store.dir)?;
         let incoming = store.dir.join(INCOMING);
-        fs::create_dir_all(&incoming)?;
+        make_dir(&incoming)?;
         for left in fs::read_dir(&incoming)? {
             let left = left?;
             if owner_is_gone(&left.file_name()) {
                 remove_if_there(&left.path())?;
             }
         }
-        sync_dir(&store.dir)?;
         Ok(store)
     }
 
-    /// How much of the attachment is here and durable.
+    /// How much of the attachment is here.
     pub fn offset(&self, hash: &AttachmentHash) -> Result<Progress, AttachmentError> {
         if let Some(size) = length(&self.whole(hash))? {
             return Ok(Progress::Complete(size));
@@ -53,6 +75,25 @@ impl AttachmentStore {
     /// Whether all of the attachment is here.
     pub fn contains(&self, hash: &AttachmentHash) -> Result<bool, AttachmentError> {
         Ok(matches!(self.offset(hash)?, Progress::Complete(_)))
+    }
+
+    /// As [`AttachmentStore::offset`], and where all of it is here, it is durable with its name when this returns:
+    /// to be asked before anybody is told that it has arrived. One that was completed by another process, or whose
+    /// naming failed, is copied for it; one whose bytes turn out damaged is thrown away.
+    pub fn assure(&self, hash: &AttachmentHash) -> Result<Progress, AttachmentError> {
+        let _turn = self.lock(hash)?;
+        let progress = self.offset(hash)?;
+        if matches!(progress, Progress::Partial(_)) || self.sure().whole.contains(hash) {
+            return Ok(progress);
+        }
+        match self.copy_to_name(&self.whole(hash), hash) {
+            Ok(size) => Ok(Progress::Complete(size)),
+            Err(AttachmentError::Mismatch) => {
+                remove_if_there(&self.whole(hash))?;
+                self.offset(hash)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes the bytes at `offset` of an attachment of `expected_size` bytes, and answers when they are durable.
@@ -103,21 +144,17 @@ impl AttachmentStore {
     /// [`AttachmentError::Missing`] where there is no such file; [`AttachmentError::TooLarge`].
     pub fn import(&self, path: impl AsRef<Path>) -> Result<(AttachmentHash, u64), AttachmentError> {
         let mut from = open_existing(path.as_ref())?;
-        let number = IMPORTS.fetch_add(1, Ordering::Relaxed);
-        let incoming = self.dir.join(INCOMING).join(format!("{}-{number}", std::process::id()));
+        let incoming = self.incoming();
         let copied =
             File::create(&incoming).map_err(AttachmentError::from).and_then(|to| copy(&mut from, to));
         let kept = copied.and_then(|(hash, size)| {
             let _turn = self.lock(&hash)?;
-            if !self.contains(&hash)? {
-                self.name(&incoming, &hash)?;
-            }
+            // Also over one that is here: this copy is known to be durable.
+            self.name(&incoming, &hash)?;
             remove_if_there(&self.part(&hash))?;
             Ok((hash, size))
         });
-        // Gone already where it was given its name.
-        remove_if_there(&incoming)?;
-        kept
+        leave(&incoming, kept)
     }
 
     /// Reads the bytes in `range` of a whole attachment, fewer where it ends before.
@@ -136,8 +173,31 @@ impl AttachmentStore {
     /// Removes the attachment and what was received of it; one that is not here is fine.
     pub fn remove(&self, hash: &AttachmentHash) -> Result<(), AttachmentError> {
         let _turn = self.lock(hash)?;
+        self.sure().whole.remove(hash);
         remove_if_there(&self.whole(hash))?;
         self.discard(hash)
+    }
+
+    fn sure(&self) -> MutexGuard<'_, Sure> {
+        let mut sure = self.sure.lock().unwrap_or_else(PoisonError::into_inner);
+        if sure.parts.len() >= MAX_SURE {
+            sure.parts.clear();
+        }
+        if sure.whole.len() >= MAX_SURE {
+            sure.whole.clear();
+        }
+        sure
+    }
+
+    /// A name for a file that has none yet.
+    fn incoming(&self) -> PathBuf {
+        let number = IMPORTS.fetch_add(1, Ordering::Relaxed);
+        self.dir.join(INCOMING).join(format!("{}-{number}", std::process::id()))
+    }
+
+    /// Where the attachment lies once it is whole.
+    pub fn path(&self, hash: &AttachmentHash) -> PathBuf {
+        self.whole(hash)
     }
 
     fn folder(&self, hash: &AttachmentHash) -> PathBuf {
@@ -166,27 +226,29 @@ impl AttachmentStore {
     }
 
     fn make_folder(&self, hash: &AttachmentHash) -> Result<(), AttachmentError> {
-        match fs::create_dir(self.folder(hash)) {
-            Ok(()) => Ok(sync_dir(&self.dir)?),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(make_dir(&self.folder(hash))?)
     }
 
     /// Writes at the end of the part, syncing as it goes.
     fn extend(&self, hash: &AttachmentHash, offset: u64, bytes: &[u8]) -> Result<(), AttachmentError> {
-        let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(self.part(hash))?;
-        file.seek(SeekFrom::Start(offset))?;
+        let before = self.sure().parts.remove(hash).unwrap_or(0);
+        let path = self.part(hash);
+        let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+        let mut written = file.seek(SeekFrom::Start(offset)).map(|_| ());
         for piece in bytes.chunks(SYNC_EVERY) {
-            let written = file.write_all(piece).and_then(|()| file.sync_data());
-            if let Err(error) = written {
-                // Nothing beyond what was durable may look received.
-                file.set_len(offset)?;
-                return Err(error.into());
-            }
+            written = written.and_then(|()| file.write_all(piece)).and_then(|()| file.sync_data());
         }
         if offset == 0 {
-            sync_dir(&self.folder(hash))?;
+            written = written.and_then(|()| sync_dir(&self.folder(hash)));
+        }
+        if let Err(error) = written {
+            // Nothing beyond what was durable should look received. Where that fails too, the copy at the end and
+            // its hash decide: this part is not sure any more.
+            let _ = if offset == 0 { fs::remove_file(&path) } else { file.set_len(offset) };
+            return Err(error.into());
+        }
+        if before == offset {
+            self.sure().parts.insert(*hash, offset.saturating_add(bytes.len() as u64));
         }
         Ok(())
     }
@@ -194,24 +256,71 @@ impl AttachmentStore {
     /// Checks the part's hash and gives it its name, or throws it away.
     fn complete(&self, hash: &AttachmentHash) -> Result<Progress, AttachmentError> {
         let part = self.part(hash);
-        let (found, size) = digest(&mut open_existing(&part)?, |_| Ok(()))?;
-        if found != *hash {
+        let sure = self.sure().parts.remove(hash);
+        let named = if sure.is_some() && sure == length(&part)? {
+            let (found, size) = digest(&mut open_existing(&part)?, |_| Ok(()))?;
+            if found == *hash {
+                self.name(&part, hash).map(|()| size)
+            } else {
+                Err(AttachmentError::Mismatch)
+            }
+        } else {
+            self.copy_to_name(&part, hash)
+        };
+        if matches!(named, Ok(_) | Err(AttachmentError::Mismatch)) {
             self.discard(hash)?;
-            return Err(AttachmentError::Mismatch);
         }
-        self.name(&part, hash)?;
-        Ok(Progress::Complete(size))
+        named.map(Progress::Complete)
+    }
+
+    /// Copies a file of this folder to a new one, durably, and gives that the name if its hash is right. Returns the
+    /// size.
+    fn copy_to_name(&self, from: &Path, hash: &AttachmentHash) -> Result<u64, AttachmentError> {
+        let incoming = self.incoming();
+        let copied = File::create(&incoming).map_err(AttachmentError::from);
+        let named = copied.and_then(|to| copy(&mut open_existing(from)?, to)).and_then(|(found, size)| {
+            if found != *hash {
+                return Err(AttachmentError::Mismatch);
+            }
+            self.name(&incoming, hash).map(|()| size)
+        });
+        leave(&incoming, named)
     }
 
     fn name(&self, file: &Path, hash: &AttachmentHash) -> Result<(), AttachmentError> {
+        self.sure().whole.remove(hash);
         fs::rename(file, self.whole(hash))?;
-        Ok(sync_dir(&self.folder(hash))?)
+        sync_dir(&self.folder(hash))?;
+        self.sure().whole.insert(*hash);
+        Ok(())
     }
 
     fn discard(&self, hash: &AttachmentHash) -> Result<(), AttachmentError> {
         remove_if_there(&self.part(hash))?;
         Ok(sync_dir(&self.folder(hash))?)
     }
+}
+
+/// Removes what is left under a first name, also where its bytes could not be kept; it is gone already where it
+/// was given its name.
+fn leave<T>(incoming: &Path, kept: Result<T, AttachmentError>) -> Result<T, AttachmentError> {
+    let removed = remove_if_there(incoming);
+    let kept = kept?;
+    removed?;
+    Ok(kept)
+}
+
+/// Makes a folder, durably, if there is none; one whose name may not be durable is removed again.
+fn make_dir(dir: &Path) -> io::Result<()> {
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made?,
+    }
+    let parent = dir.parent().filter(|parent| *parent != Path::new(""));
+    sync_dir(parent.unwrap_or(Path::new("."))).inspect_err(|_| {
+        // It is empty; where it cannot be removed, it stays.
+        let _ = fs::remove_dir(dir);
+    })
 }
 
 /// Whether an import's leftover belongs to no running process of this machine; where that cannot be told, those

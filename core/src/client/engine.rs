@@ -128,6 +128,7 @@ impl Engine {
                     self.phone.replica.transaction(|replica| replica.learn_receipt(&receipt))?;
                 }
                 Output::Taken { refused } => self.refused.extend(refused),
+                Output::PeerDone => {}
             }
         }
         Ok(frames)
@@ -228,8 +229,8 @@ impl Engine {
         }
         self.confirmed = open;
         for (partition, hash) in &self.confirmed {
-            for (journal, seq, _) in self.phone.replica.namings(partition, hash)? {
-                if self.all_confirmed(partition, &journal, seq)? {
+            for (edit, _) in self.phone.replica.namings(partition, hash)? {
+                if self.all_confirmed(partition, &edit)? {
                     return Ok(Some(format!("catatan penerimaan {} lampiran", self.confirmed.len())));
                 }
             }
@@ -238,17 +239,9 @@ impl Engine {
     }
 
     /// Whether the office has every scan that an edit names.
-    fn all_confirmed(
-        &self,
-        partition: &Partition,
-        journal: &JournalId,
-        seq: u64,
-    ) -> Result<bool, ReplicaError> {
-        let query = Query::Journal(journal, seq.saturating_sub(1));
-        let found = self.phone.replica.store.entries(partition, query, 1)?;
-        let Some((_, entry)) = found.first().filter(|(_, entry)| entry.header.seq == seq) else {
-            return Ok(false);
-        };
+    fn all_confirmed(&self, partition: &Partition, edit: &EntryHash) -> Result<bool, ReplicaError> {
+        let found = self.phone.replica.store.entries(partition, Query::Hash(edit), 1)?;
+        let Some((_, entry)) = found.first() else { return Ok(false) };
         let Content::Present(bytes) = &entry.content else { return Ok(false) };
         let Ok(Body::Edit(edit)) = Body::from_bytes(bytes) else { return Ok(false) };
         for op in &edit.ops {

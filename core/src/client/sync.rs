@@ -20,6 +20,8 @@ use super::engine::Engine;
 use super::enrol::blocking;
 use super::socket::{self, Bytes, Socket};
 use super::{ClientError, Phone};
+use crate::replica::ReplicaError;
+use crate::store::StoreError;
 
 /// Without a byte from the office, a connection is dead: four of its pings.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -96,10 +98,10 @@ pub async fn sync(phone: Phone, watch: Watch<'_>) -> Result<SyncReport, ClientEr
 }
 
 /// Stays connected until `stop`: passes on what is written here, takes in what comes, and calls again after each
-/// loss.
+/// loss. After a failure of the medium the store is opened anew and checked before the next call.
 ///
 /// # Errors
-/// Where calling again cannot help. Being stopped is none.
+/// Where calling again cannot help, or the store cannot be opened anew. Being stopped is none.
 pub async fn follow(
     dir: &std::path::Path,
     open: impl Fn(&std::path::Path) -> Result<Phone, ClientError>,
@@ -109,16 +111,22 @@ pub async fn follow(
     let mut total = Total::default();
     let mut stop = std::pin::pin!(stop);
     let mut pause = PAUSE;
+    let mut failed = false;
     loop {
         let called = Instant::now();
-        let phone = open(dir)?;
+        let mut phone = open(dir)?;
+        if std::mem::take(&mut failed) {
+            phone.mend()?;
+        }
         let ended = tokio::select! {
             () = &mut stop => return Ok(total.report()),
             ended = run(phone, &mut total, true, watch) => ended,
         };
         let error =
             ended.err().unwrap_or_else(|| ClientError::Network("sambungan ditutup oleh Dinas".into()));
-        if !error.is_passing() {
+        // A full one has only undone what found no room.
+        failed = matches!(&error, ClientError::Replica(ReplicaError::Store(StoreError::Broken(_))));
+        if !error.is_passing() && !error.is_of_the_medium() {
             return Err(error);
         }
         // A connection that held for a while was none of the failing ones.

@@ -90,7 +90,7 @@ impl Phone {
     pub fn show(&self, name: &str) -> Result<Value, ClientError> {
         let found = self.find(name)?;
         let mark = self.mark(&found)?;
-        let case = self.replica.case(&found.partition, &found.id)?;
+        let case = self.replica.judged_case(&found.partition, &found.id)?;
         let around = Surroundings { now: now(), mark: mark.as_str(), sms: &|_| None, staff: &|_| None };
         Ok(self.replica.show(&case, &around)?)
     }

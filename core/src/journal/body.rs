@@ -6,6 +6,7 @@
 use minicbor::data::Type;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
+use super::run::Head;
 use super::{AttachmentHash, AuthorId, ChangeHash, EntryHash, JournalId, Partition, encode};
 use crate::catalogue::Role;
 use crate::identity::PublicKey;
@@ -253,16 +254,16 @@ pub struct Certificate {
     pub officer: String,
 }
 
-/// Ends a certificate: entries beyond these numbers do not count.
+/// Ends a certificate: of this author's entries only these count, and those before them in their journals.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Revocation {
     /// The device.
     #[n(0)]
     pub author: AuthorId,
-    /// Last numbers that count, per journal; in a journal that is not named, none.
+    /// Last entries that count, each with its journal; of a journal that is not named, none.
     #[n(1)]
-    pub last: Vec<(JournalId, u64)>,
+    pub last: Vec<(JournalId, Head)>,
     /// Why: `dicabut`, `pindah`, `kedaluwarsa`.
     #[n(2)]
     pub cause: String,
@@ -283,13 +284,14 @@ pub struct Adopt {
     pub reason: String,
 }
 
-/// Attachments that the office holds in full: every one that these edits name.
+/// Attachments that the office holds in full: every one that these edits name. An entry and how many a span has:
+/// that entry, and those before it in its journal.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct HeldAttachments {
-    /// Journal, first and last sequence number.
+    /// The last entry, and how many.
     #[n(0)]
-    pub spans: Vec<(JournalId, u64, u64)>,
+    pub spans: Vec<(EntryHash, u64)>,
 }
 
 /// Applications whose bodies and attachments were destroyed as the law asks.

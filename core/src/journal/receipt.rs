@@ -25,6 +25,8 @@ pub struct Receipt {
     pub vector: Vector,
     /// What its last verified backup holds: what a phone may let go.
     pub backup: Vector,
+    /// When that backup was made, in seconds since 1970 of the office; 0 where there is none.
+    pub backup_at: i64,
     /// Entries that are kept and do not count.
     pub held: Vec<EntryHash>,
     /// The office's signature over [`Receipt::signed_bytes`].
@@ -53,15 +55,18 @@ pub struct WireReceipt {
     /// Heads that differ from the base's.
     #[n(5)]
     pub heads: Vec<(JournalId, Head)>,
-    /// The verified backup's vector, whole.
+    /// The verified backup's vector, whole; none where it is the base's.
     #[n(6)]
-    pub backup: Vec<(JournalId, Head)>,
+    pub backup: Option<Vec<(JournalId, Head)>>,
     /// Entries that are kept and do not count.
     #[n(7)]
     pub held: Vec<EntryHash>,
     /// The signature.
     #[n(8)]
     pub signature: Signature,
+    /// When the backup was made; none where there is none.
+    #[n(9)]
+    pub backup_at: Option<i64>,
 }
 
 impl Receipt {
@@ -89,6 +94,7 @@ impl Receipt {
             &self.partition.to_bytes(),
             &self.number.to_be_bytes(),
             &self.time.to_be_bytes(),
+            &self.backup_at.to_be_bytes(),
             &self.digest(),
         ]
         .concat()
@@ -101,7 +107,8 @@ impl Receipt {
 
     /// Whether it counts rather than `other`.
     pub fn is_newer_than(&self, other: &Receipt) -> bool {
-        (self.epoch, self.number, self.time) > (other.epoch, other.number, other.time)
+        let rank = |receipt: &Receipt| (receipt.epoch, receipt.number, receipt.backup_at, receipt.time);
+        rank(self) > rank(other)
     }
 
     /// What travels to somebody who has `base` (of the same epoch, or it is left aside).
@@ -115,9 +122,11 @@ impl Receipt {
             time: self.time,
             base: base.map(|base| base.number),
             heads: self.vector.since(base.map_or(&empty, |base| &base.vector)),
-            backup: self.backup.since(&empty),
+            backup: (base.is_none_or(|base| base.backup_at != self.backup_at) && self.backup_at != 0)
+                .then(|| self.backup.since(&empty)),
             held: self.held.clone(),
             signature: self.signature,
+            backup_at: (self.backup_at != 0).then_some(self.backup_at),
         }
     }
 }
@@ -127,16 +136,22 @@ impl WireReceipt {
     pub fn open(&self, have: Option<&Receipt>) -> Option<Receipt> {
         let empty = Vector::default();
         let base = match self.base {
-            None => &empty,
-            Some(number) => &have.filter(|r| r.epoch == self.epoch && r.number == number)?.vector,
+            None => None,
+            Some(number) => Some(have.filter(|r| r.epoch == self.epoch && r.number == number)?),
+        };
+        let backup = match (&self.backup, base) {
+            (Some(backup), _) => empty.with(backup),
+            (None, Some(base)) if Some(base.backup_at) == self.backup_at => base.backup.clone(),
+            (None, _) => empty.clone(),
         };
         Some(Receipt {
             partition: self.partition,
             epoch: self.epoch,
             number: self.number,
             time: self.time,
-            vector: base.with(&self.heads),
-            backup: empty.with(&self.backup),
+            vector: base.map_or(&empty, |base| &base.vector).with(&self.heads),
+            backup,
+            backup_at: self.backup_at.unwrap_or(0),
             held: self.held.clone(),
             signature: self.signature,
         })

@@ -1,8 +1,9 @@
 //! Runs of entries on their way: what of a header the receiver can compute is left out.
 //!
-//! A run is consecutive entries of one journal, ending where its author signed. The receiver knows the journal's
-//! head, so sequence numbers, previous hashes and body hashes need not travel; it computes them, and the one
-//! signature at the end vouches for all.
+//! A run is consecutive entries of one journal, ending where its author signed. The receiver knows the entry before
+//! the first one, so sequence numbers, previous hashes and body hashes need not travel; it computes them, and the
+//! one signature at the end vouches for all. Where a journal is forked, the run names the entry that it goes on
+//! from.
 
 use minicbor::data::Type;
 use minicbor::{Decode, Decoder, Encode, Encoder};
@@ -33,6 +34,10 @@ pub struct Run {
     /// The author's signature at the last entry; vouches for all before it.
     #[n(3)]
     pub signature: Signature,
+    /// The entry before the first one, where the journal is forked and the number would not tell; otherwise it is
+    /// the one of the number before on the journal's own line.
+    #[n(4)]
+    pub after: Option<EntryHash>,
 }
 
 /// Reads entries, [`MAX_RUN`] at most: an empty one takes two bytes, and much more in memory.
@@ -143,8 +148,8 @@ pub enum RunError {
     /// Entries between the journal's head here and the run's first are lacking.
     #[error("ada entri yang terlewat sebelum deret ini")]
     Gap,
-    /// It does not continue what is known of the journal: the journal has two branches.
-    #[error("jurnal bercabang: perangkat ini mungkin dipulihkan dari cadangan lama")]
+    /// Its journal has more branches than a device restored now and then can have.
+    #[error("jurnal bercabang terlalu banyak: daftarkan perangkat ini sebagai perangkat baru")]
     Fork,
     /// A reference points outside the journal.
     #[error("entri merujuk permohonan yang tidak dikenal")]
@@ -160,33 +165,36 @@ pub fn signed_bytes(journal: &JournalId, head: &Head) -> Vec<u8> {
 }
 
 impl Run {
-    /// Rebuilds the entries after `head` (the journal's head here), checks their chain and the signature.
-    /// Entries that are already here are left out. `application_of` tells the application of an earlier entry of
-    /// this journal.
+    /// Whether it is a run at all: some entries, not too many, and numbers that can be.
+    ///
+    /// # Errors
+    /// [`RunError::Bounds`] where it is not.
+    pub fn check_bounds(&self) -> Result<(), RunError> {
+        let count = self.entries.len();
+        let last = self.first.checked_add(count as u64);
+        let fits = (1..=MAX_RUN).contains(&count) && self.first > 0 && last.is_some();
+        if fits { Ok(()) } else { Err(RunError::Bounds) }
+    }
+
+    /// Rebuilds the entries after `base` (the entry before the first one), checks their chain and the signature.
+    /// `application_of` tells the application of an earlier entry on the way to `base`.
     pub fn open(
         &self,
-        head: Head,
+        base: Head,
         author: &PublicKey,
         application_of: impl Fn(u64) -> Option<EntryHash>,
     ) -> Result<Vec<StoredEntry>, RunError> {
-        let last = self.first.checked_add(self.entries.len() as u64).ok_or(RunError::Bounds)?;
-        if self.entries.is_empty() || self.entries.len() > MAX_RUN || self.first == 0 {
-            return Err(RunError::Bounds);
-        }
-        if self.first > head.seq + 1 {
+        self.check_bounds()?;
+        if self.first != base.seq + 1 {
             return Err(RunError::Gap);
         }
-        if last <= head.seq + 1 {
-            return Ok(Vec::new());
-        }
         let id = self.journal.id();
-        let known = (head.seq + 1 - self.first) as usize;
-        let mut opened: Vec<StoredEntry> = Vec::with_capacity(self.entries.len() - known);
-        let mut at = head;
-        for wire in self.entries.iter().skip(known) {
+        let mut opened: Vec<StoredEntry> = Vec::with_capacity(self.entries.len());
+        let mut at = base;
+        for wire in &self.entries {
             let back = |distance: u64| {
                 let seq = (at.seq + 1).checked_sub(distance)?;
-                match seq.checked_sub(head.seq + 1) {
+                match seq.checked_sub(base.seq + 1) {
                     Some(index) => opened.get(index as usize).map(StoredEntry::application),
                     None => application_of(seq),
                 }
@@ -232,7 +240,7 @@ impl WireEntry {
             application,
             extension: self.extension.clone(),
         };
-        Ok(StoredEntry { hash: header.hash(), header, content })
+        Ok(StoredEntry::new(header, content))
     }
 
     /// What travels of an entry. `back` is the distance to an earlier entry of the journal about the same

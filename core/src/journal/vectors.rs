@@ -15,8 +15,8 @@ use crate::catalogue::Role;
 use crate::identity::{SeededKey, Signer};
 use crate::refusal::Refusal;
 use crate::replica::write::text;
-use crate::sync::message::{Batch, Have, Hello, Message, PartitionDigest, Taken, VERSION};
-use crate::workflow::{Actor, Decision, Event, Frozen, RequestRef, Who};
+use crate::sync::message::{Batch, Common, Have, Hello, Message, PartitionDigest, Taken, Trail, VERSION};
+use crate::workflow::{Actor, Decision, Event, Frozen, Who};
 
 const NONCE_BYTES: [u8; NONCE] = *b"0123456789abcdef";
 const TIME: i64 = 1_795_400_000;
@@ -39,7 +39,8 @@ fn opening() -> Edit {
             value: Value::Attachment(AttachmentHash([7; 32]), 400_000),
         },
     ];
-    let change = Document::default().replay(&[], &journal().id(), TIME, &ops, None).unwrap();
+    let change =
+        Document::default().replay(&[], &actor(&journal().id(), &NONCE_BYTES), TIME, &ops, None).unwrap();
     Edit { parents: vec![], change, time: TIME, ops, staff: None }
 }
 
@@ -51,7 +52,7 @@ fn bodies() -> Vec<(&'static str, Body)> {
     let decision = Decision {
         act: "ajukan".into(),
         kind: Event::Done,
-        request: Some(RequestRef { journal: id, seq: 2 }),
+        request: Some(entry),
         actor: Actor { who: Who::Device(device.author()), role: Role::OperatorDesa },
         at: TIME + 60,
         claimed_at: Some(TIME),
@@ -107,12 +108,12 @@ fn bodies() -> Vec<(&'static str, Body)> {
             "revocation",
             Body::Revocation(Revocation {
                 author: device.author(),
-                last: vec![(id, 7)],
+                last: vec![(id, Head { seq: 7, hash: entry })],
                 cause: "pindah".into(),
             }),
         ),
         ("adopt", Body::Adopt(Adopt { entries: vec![entry], staff: 2, reason: "beriktikad baik".into() })),
-        ("held attachments", Body::HeldAttachments(HeldAttachments { spans: vec![(id, 1, 9)] })),
+        ("held attachments", Body::HeldAttachments(HeldAttachments { spans: vec![(entry, 9)] })),
         ("destroyed", Body::Destroyed(Destroyed { applications: vec![entry] })),
         (
             "office file",
@@ -137,7 +138,7 @@ fn entry(seq: u64, application: Option<EntryHash>, body: &Body) -> StoredEntry {
         application,
         extension: None,
     };
-    StoredEntry { hash: header.hash(), header, content: Content::Present(bytes) }
+    StoredEntry::new(header, Content::Present(bytes))
 }
 
 #[test]
@@ -161,11 +162,14 @@ fn a_run_opens_to_what_was_closed_and_its_bytes_are_as_recorded() {
     let close = |entry: &StoredEntry| WireEntry::close(entry, None);
     let head = Head { seq: 1, hash: first.hash };
     let signature = key.sign(&signed_bytes(&journal().id(), &head)).unwrap();
-    let run = Run { journal: journal(), first: 1, entries: vec![close(&first)], signature };
+    let run = Run { journal: journal(), first: 1, entries: vec![close(&first)], signature, after: None };
     assert_eq!(run.open(Head::EMPTY, &key.public_key(), |_| None).unwrap(), [first]);
+    let behind = Run { first: 2, after: Some(head.hash), ..run.clone() };
     insta::assert_snapshot!(format!(
-        "run {}\nsigned {}",
+        "run {}\nbehind a fork {}\nline {}\nsigned {}",
         hex(&encode(&run)),
+        hex(&encode(&behind)),
+        journal().line(&head.hash),
         hex(&signed_bytes(&journal().id(), &head))
     ));
 }
@@ -182,7 +186,8 @@ fn messages_are_encoded_as_recorded() {
         number: 17,
         time: TIME,
         vector: vector.clone(),
-        backup: Vector::default(),
+        backup: Vector([(id, Head { seq: 2, hash: EntryHash([2; 32]) })].into()),
+        backup_at: TIME - 60,
         held: vec![EntryHash([8; 32])],
         signature,
     };
@@ -197,12 +202,19 @@ fn messages_are_encoded_as_recorded() {
         Message::Proof(signature, digest),
         Message::Same,
         Message::Differ(vec![PartitionDigest { partition: village(), digest: vector.digest() }]),
-        Message::Have(vec![Have { partition: village(), base: Some((1, 9)), heads: vec![(id, head)] }]),
+        Message::Have(vec![Have {
+            partition: village(),
+            base: Some((1, 9)),
+            heads: vec![(id, head)],
+            backup_at: Some(TIME - 60),
+        }]),
         Message::Batch(Batch { id: 1, dictionary: None, size: 9, zstd: vec![1, 2, 3] }),
         Message::Taken(Taken { batch: 1, refused: vec![(id, 4)] }),
         Message::Receipts(vec![receipt.close(None)]),
         Message::Done,
         Message::Error(3, "perangkat tidak terdaftar".into()),
+        Message::Trail(Trail { partition: village(), line: id, heads: vec![head] }),
+        Message::Common(Common { partition: village(), line: id, head }),
     ];
     let mut lines = String::new();
     for message in messages {

@@ -6,13 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::lines::{At, MAX_LINES};
 use super::rows::{self, ApplicationRow, AttachmentRow, DocumentRow};
 use super::rules::{self, Hold, MAX_EDIT_BYTES, MAX_EDITS};
 use super::{MAX_HISTORY, Replica, ReplicaError};
 use crate::application::{Branch, Document, ReplayError};
 use crate::catalogue::ServiceFile;
-use crate::journal::body::{Edit, Parent, Request, Value};
-use crate::journal::{AuthorId, Body, ChangeHash, Content, EntryHash, JournalId, Partition};
+use crate::journal::body::{Edit, NONCE, Parent, Request, Value};
+use crate::journal::{
+    AuthorId, Body, ChangeHash, Content, EntryHash, Journal, JournalId, Partition, StoredEntry, actor,
+};
 use crate::store::{Query, Store, Table};
 use crate::workflow::{Decision, Event};
 use crate::workflow::{State, state};
@@ -40,14 +43,16 @@ pub struct CaseEdit {
     pub position: u64,
     /// Its name.
     pub hash: EntryHash,
-    /// Its journal.
-    pub journal: JournalId,
+    /// The line of its journal on which it stands.
+    pub line: JournalId,
     /// Its author.
     pub author: AuthorId,
     /// Its number in the journal.
     pub seq: u64,
     /// Length of its body.
     pub bytes: usize,
+    /// The actor of its change.
+    pub actor: [u8; 16],
     /// What it says; nothing where the body cannot be read.
     pub edit: Option<Edit>,
     /// Where it stands.
@@ -57,8 +62,10 @@ pub struct CaseEdit {
 /// A request of a case.
 #[derive(Debug, Clone)]
 pub struct CaseRequest {
-    /// Its journal.
-    pub journal: JournalId,
+    /// Its name.
+    pub hash: EntryHash,
+    /// The line of its journal on which it stands.
+    pub line: JournalId,
     /// Its author.
     pub author: AuthorId,
     /// Its number in the journal.
@@ -83,9 +90,17 @@ pub struct Case {
     pub record: Vec<Decision>,
     /// Its document.
     pub document: Document,
-    /// The last entry of each journal about it.
+    /// The last entry of each line about it.
     pub tips: BTreeMap<JournalId, u64>,
+    lines: BTreeMap<JournalId, Line>,
     changed: bool,
+}
+
+/// What a case has to know of a line.
+#[derive(Clone, Copy)]
+struct Line {
+    journal: Journal,
+    fork: Option<(JournalId, u64)>,
 }
 
 impl Case {
@@ -114,25 +129,59 @@ impl Case {
 
     /// Requests that no decision answers.
     pub fn open_requests(&self) -> impl Iterator<Item = &CaseRequest> {
-        let answered: BTreeSet<(JournalId, u64)> =
-            self.record.iter().filter_map(|d| d.request.as_ref().map(|r| (r.journal, r.seq))).collect();
-        self.requests.iter().filter(move |request| !answered.contains(&(request.journal, request.seq)))
+        let answered: BTreeSet<EntryHash> = self.record.iter().filter_map(|d| d.request).collect();
+        self.requests.iter().filter(move |request| !answered.contains(&request.hash))
     }
 
     /// The changes that these parents of an entry name; none where one is not in the document.
-    pub fn resolve(&self, journal: &JournalId, seq: u64, parents: &[Parent]) -> Option<Vec<ChangeHash>> {
-        let edits = parents.iter().map(|parent| self.parent(journal, seq, parent));
+    pub fn resolve(&self, line: &JournalId, seq: u64, parents: &[Parent]) -> Option<Vec<ChangeHash>> {
+        let edits = parents.iter().map(|parent| self.parent(line, seq, parent));
         edits
             .map(|edit| edit.filter(|e| e.standing == Standing::Applied)?.edit.as_ref().map(|e| e.change))
             .collect()
     }
 
-    fn parent(&self, journal: &JournalId, seq: u64, parent: &Parent) -> Option<&CaseEdit> {
+    /// The edit that is held by itself and holds this one, which builds on it; the edit itself where it is held by
+    /// itself, or where that is not known.
+    pub fn holder(&self, edit: &EntryHash) -> EntryHash {
+        let mut seen = BTreeSet::new();
+        let mut todo: Vec<&CaseEdit> = self.edits.iter().filter(|one| one.hash == *edit).collect();
+        while let Some(at) = todo.pop() {
+            match at.standing {
+                Standing::Held(Hold::Ancestor) if seen.insert(at.hash) => {}
+                Standing::Held(hold) if hold != Hold::Ancestor => return at.hash,
+                _ => continue,
+            }
+            let before = at.seq.saturating_sub(1);
+            let own = self.edits.iter().filter(|e| e.seq <= before && self.follows(&at.line, before, e));
+            todo.extend(own.max_by_key(|e| e.seq));
+            let parents = at.edit.iter().flat_map(|edit| &edit.parents);
+            todo.extend(parents.filter_map(|parent| self.parent(&at.line, at.seq, parent)));
+        }
+        *edit
+    }
+
+    /// Whether the entry of this line and number is the other one, or stands behind it in its journal.
+    fn follows(&self, line: &JournalId, seq: u64, before: &CaseEdit) -> bool {
+        let (mut line, mut until) = (*line, seq);
+        for _ in 0..=MAX_LINES {
+            if line == before.line {
+                return before.seq <= until;
+            }
+            match self.lines.get(&line).and_then(|known| known.fork) {
+                Some((parent, fork)) => (line, until) = (parent, until.min(fork)),
+                None => return false,
+            }
+        }
+        false
+    }
+
+    fn parent(&self, line: &JournalId, seq: u64, parent: &Parent) -> Option<&CaseEdit> {
         match parent {
             Parent::First => self.edits.iter().find(|edit| edit.hash == self.id),
             Parent::Back(distance) => {
                 let seq = seq.checked_sub(*distance)?;
-                self.edits.iter().find(|edit| edit.seq == seq && edit.journal == *journal)
+                self.edits.iter().find(|edit| edit.seq == seq && self.follows(line, seq, edit))
             }
             Parent::Entry(hash) => self.edits.iter().find(|edit| edit.hash == *hash),
         }
@@ -144,11 +193,22 @@ impl Case {
             let edit = self.edit_of(change)?;
             Some(match edit {
                 edit if edit.hash == self.id => Parent::First,
-                edit if edit.journal == *journal => Parent::Back(seq.checked_sub(edit.seq)?),
+                edit if edit.line == *journal => Parent::Back(seq.checked_sub(edit.seq)?),
                 edit => Parent::Entry(edit.hash),
             })
         };
         changes.iter().map(name).collect()
+    }
+
+    /// The document where no more than one edit is in it, which is not saved.
+    fn document_of_one(&mut self) {
+        let sole = |entry: &CaseEdit| Document::of_first(&entry.actor, entry.edit.as_ref()?);
+        for entry in self.edits.iter_mut().filter(|entry| entry.standing == Standing::Applied) {
+            match sole(entry) {
+                Some(document) => self.document = document,
+                None => entry.standing = Standing::Waiting,
+            }
+        }
     }
 
     /// Replays every edit that can count now; repeats until nothing more can.
@@ -193,7 +253,7 @@ impl Case {
         let Some(edit) = &entry.edit else { return Ok(Err(Standing::Held(Hold::Unreadable))) };
         let mut parents = Vec::with_capacity(edit.parents.len());
         for parent in &edit.parents {
-            match self.parent(&entry.journal, entry.seq, parent) {
+            match self.parent(&entry.line, entry.seq, parent) {
                 None => return Ok(Err(Standing::Waiting)),
                 Some(parent) => match (parent.standing, &parent.edit) {
                     (Standing::Applied, Some(edit)) => parents.push(edit.change),
@@ -221,13 +281,16 @@ impl Case {
         if entry.author == replica.office_author() {
             return Ok(true);
         }
-        let certificate = replica.certificate(&self.partition, &entry.author)?;
-        Ok(certificate.is_none_or(|row| rules::check_author(&row, &entry.journal, entry.seq)))
+        let Some(row) = replica.certificate(&self.partition, &entry.author)? else { return Ok(true) };
+        Ok(rules::may_edit(row.certificate.role)
+            && replica.admits(&self.partition, &row, At { line: entry.line, seq: entry.seq })?)
     }
 
-    /// An author's edits of one application are a line: each has the one before among its ancestors.
+    /// An author's edits of one application stand in a row: each has the one before it in its journal among its
+    /// ancestors.
     fn order(&self, entry: &CaseEdit, edit: &Edit) -> Option<Standing> {
-        let mine = self.edits.iter().filter(|e| e.journal == entry.journal && e.seq < entry.seq);
+        let before = entry.seq.saturating_sub(1);
+        let mine = self.edits.iter().filter(|e| e.seq <= before && self.follows(&entry.line, before, e));
         let bytes: usize = mine.clone().map(|edit| edit.bytes).sum();
         if mine.clone().count() >= MAX_EDITS || bytes >= MAX_EDIT_BYTES {
             return Some(Standing::Held(Hold::TooMany));
@@ -243,7 +306,7 @@ impl Case {
 
     fn is_ancestor(&self, wanted: EntryHash, entry: &CaseEdit, edit: &Edit) -> bool {
         let mut todo: Vec<&CaseEdit> =
-            edit.parents.iter().filter_map(|p| self.parent(&entry.journal, entry.seq, p)).collect();
+            edit.parents.iter().filter_map(|p| self.parent(&entry.line, entry.seq, p)).collect();
         let mut seen = BTreeSet::new();
         while let Some(at) = todo.pop() {
             if at.hash == wanted {
@@ -252,7 +315,7 @@ impl Case {
             if seen.insert(at.hash)
                 && let Some(edit) = &at.edit
             {
-                todo.extend(edit.parents.iter().filter_map(|p| self.parent(&at.journal, at.seq, p)));
+                todo.extend(edit.parents.iter().filter_map(|p| self.parent(&at.line, at.seq, p)));
             }
         }
         false
@@ -261,8 +324,8 @@ impl Case {
     fn apply(&mut self, index: usize, parents: &[ChangeHash], branch: &mut Branch) -> Standing {
         let Some(entry) = self.edits.get(index) else { return Standing::Waiting };
         let Some(edit) = &entry.edit else { return Standing::Held(Hold::Unreadable) };
-        let (document, journal) = (&mut self.document, &entry.journal);
-        match document.replay_along(branch, parents, journal, edit.time, &edit.ops, edit.change) {
+        let (document, actor) = (&mut self.document, &entry.actor);
+        match document.replay_along(branch, parents, actor, edit.time, &edit.ops, edit.change) {
             Ok(_) => Standing::Applied,
             Err(ReplayError::Parents) => Standing::Waiting,
             Err(_) => Standing::Held(Hold::Hash),
@@ -282,7 +345,7 @@ impl Case {
             if adopted.insert(at.hash)
                 && let Some(edit) = &at.edit
             {
-                todo.extend(edit.parents.iter().filter_map(|p| self.parent(&at.journal, at.seq, p)));
+                todo.extend(edit.parents.iter().filter_map(|p| self.parent(&at.line, at.seq, p)));
             }
         }
         Ok(adopted)
@@ -308,6 +371,13 @@ impl<S: Store> Replica<S> {
         Ok(case)
     }
 
+    /// Reads a case with where each of its edits stands, held ones too: what was materialised says only which count.
+    pub fn judged_case(&self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
+        let mut case = self.case(partition, id)?;
+        case.advance(self)?;
+        Ok(case)
+    }
+
     /// Makes a case from its entries alone, whatever the rows say.
     pub fn case_from_entries(&self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
         let mut case = self.read_case(partition, id, None)?;
@@ -328,6 +398,10 @@ impl<S: Store> Replica<S> {
         let document = row.as_ref().and_then(|row| load_document(row.saved.as_ref()?));
         let applied: BTreeSet<u64> = match (&document, row) {
             (Some(_), Some(row)) => row.applied.into_iter().collect(),
+            // A document of one edit is not saved: its entry says it all.
+            (None, Some(row)) if row.saved.is_none() && row.applied.len() == 1 => {
+                row.applied.into_iter().collect()
+            }
             _ => BTreeSet::new(),
         };
         let mut case = Case {
@@ -337,22 +411,26 @@ impl<S: Store> Replica<S> {
             edits: Vec::new(),
             requests: Vec::new(),
             record: Vec::new(),
-            document: document.unwrap_or_default(),
+            document: Document::default(),
             tips: BTreeMap::new(),
+            lines: BTreeMap::new(),
             changed: false,
         };
-        let mut authors = BTreeMap::new();
+        let mut record = Vec::new();
         for (position, entry) in entries {
-            let journal = entry.header.journal;
-            if let std::collections::btree_map::Entry::Vacant(vacant) = authors.entry(journal) {
-                let row = self.store.get(partition, Table::Journal, journal.as_bytes())?;
-                let row = row.ok_or(ReplicaError::Damaged("jurnal"))?;
-                vacant.insert(rows::decode::<rows::JournalRow>(&row)?.journal.author);
-            }
-            let author = authors.get(&journal).copied().ok_or(ReplicaError::Damaged("jurnal"))?;
+            let journal = self.line_of(&mut case, entry.line)?.journal;
             let standing = if applied.contains(&position) { Standing::Applied } else { Standing::Waiting };
-            self.sort_in(&mut case, position, entry, author, standing);
+            self.sort_in(&mut case, &mut record, position, entry, &journal, standing);
         }
+        match document {
+            Some(document) => case.document = document,
+            None => case.document_of_one(),
+        }
+        // The office's epochs begin with their number: what a restored office decided anew comes after what it had
+        // decided before, whenever that came back.
+        record.sort_by_key(|(epoch, seq, hash, _)| (*epoch, *seq, *hash));
+        case.record = record.into_iter().map(|(.., decision)| decision).collect();
+        case.hold_twins();
         let hash =
             case.reserved("_katalog").and_then(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok());
         let hash: Option<[u8; 32]> = hash.and_then(|bytes| bytes.try_into().ok());
@@ -360,39 +438,50 @@ impl<S: Store> Replica<S> {
         Ok(case)
     }
 
+    /// What a case has to know of a line, and of those that lead to it.
+    fn line_of(&self, case: &mut Case, line: JournalId) -> Result<Line, ReplicaError> {
+        if let Some(known) = case.lines.get(&line) {
+            return Ok(*known);
+        }
+        let row = self.line(&case.partition, &line)?.ok_or(ReplicaError::Damaged("jurnal"))?;
+        let known = Line { journal: row.journal, fork: row.fork };
+        case.lines.insert(line, known);
+        if let Some((parent, _)) = row.fork {
+            self.line_of(case, parent)?;
+        }
+        Ok(known)
+    }
+
     fn sort_in(
         &self,
         case: &mut Case,
+        record: &mut Vec<([u8; 8], u64, EntryHash, Decision)>,
         position: u64,
-        entry: crate::journal::StoredEntry,
-        author: AuthorId,
+        entry: StoredEntry,
+        journal: &Journal,
         standing: Standing,
     ) {
-        let (journal, seq, hash) = (entry.header.journal, entry.header.seq, entry.hash);
-        case.tips.insert(journal, seq);
-        let bytes = match &entry.content {
-            Content::Present(bytes) => bytes.len(),
-            Content::Destroyed => 0,
-        };
-        let body = match &entry.content {
-            Content::Present(bytes) => Body::from_bytes(bytes).ok(),
-            Content::Destroyed => return,
-        };
+        let (line, seq, hash, author) = (entry.line, entry.header.seq, entry.hash, journal.author);
+        case.tips.insert(line, seq);
+        let Content::Present(bytes) = &entry.content else { return };
+        let body = Body::from_bytes(bytes).ok();
+        let actor = actor(&entry.header.journal, bytes.get(..NONCE).unwrap_or_default());
         let from_office = author == self.office_author();
         let edit = match body {
             Some(Body::Edit(edit)) => Some(edit),
             Some(Body::Request(request)) => {
-                case.requests.push(CaseRequest { journal, author, seq, request });
+                case.requests.push(CaseRequest { hash, line, author, seq, request });
                 return;
             }
             Some(Body::Decision(decision)) if from_office => {
-                case.record.push(decision);
+                record.push((journal.epoch, seq, hash, decision));
                 return;
             }
             Some(_) => return,
             None => None,
         };
-        case.edits.push(CaseEdit { position, hash, journal, author, seq, bytes, edit, standing });
+        let bytes = bytes.len();
+        case.edits.push(CaseEdit { position, hash, line, author, seq, bytes, actor, edit, standing });
     }
 
     /// Brings a case up to date with its entries and writes what follows from them.
@@ -417,8 +506,7 @@ impl<S: Store> Replica<S> {
     fn save_document(&mut self, case: &Case) -> Result<(), ReplicaError> {
         let applied: Vec<u64> =
             case.edits.iter().filter(|e| e.standing == Standing::Applied).map(|e| e.position).collect();
-        let whole =
-            Some(case.document.save()).filter(|bytes| !applied.is_empty() && bytes.len() <= MAX_DOCUMENT);
+        let whole = case.document.save().filter(|bytes| bytes.len() <= MAX_DOCUMENT);
         let saved = whole.and_then(|bytes| zstd::bulk::compress(&bytes, 1).ok());
         let row = DocumentRow { applied, saved };
         self.store.put(&case.partition, Table::Document, case.id.as_bytes(), Some(&rows::encode(&row)))?;
@@ -430,11 +518,15 @@ impl<S: Store> Replica<S> {
             for op in entry.edit.iter().flat_map(|edit| &edit.ops) {
                 let Value::Attachment(hash, bytes) = op.value else { continue };
                 let mut row = self.attachment(&case.partition, &hash)?.unwrap_or_default();
+                let by = Some((entry.hash, case.id));
                 if !row.named {
-                    (row.bytes, row.named) = (bytes, true);
+                    (row.bytes, row.named, row.by) = (bytes, true, by);
                     self.put_attachment(&case.partition, &hash, &row)?;
                 }
-                let key = [hash.as_bytes(), &rows::seq_key(&entry.journal, entry.seq)].concat();
+                if row.by == by {
+                    continue;
+                }
+                let key = [hash.as_bytes(), entry.hash.as_bytes()].concat();
                 self.store.put(&case.partition, Table::Naming, &key, Some(case.id.as_bytes()))?;
             }
         }
@@ -451,20 +543,20 @@ impl<S: Store> Replica<S> {
         row.map(|bytes| rows::decode(&bytes)).transpose()
     }
 
-    /// The edits that name an attachment: journal, number, application.
+    /// The edits that name an attachment, each with its application.
     pub fn namings(
         &self,
         partition: &Partition,
         hash: &crate::journal::AttachmentHash,
-    ) -> Result<Vec<(JournalId, u64, EntryHash)>, ReplicaError> {
+    ) -> Result<Vec<(EntryHash, EntryHash)>, ReplicaError> {
+        let first = self.attachment(partition, hash)?.and_then(|row| row.by);
         let rows = self.store.scan(partition, Table::Naming, hash.as_bytes(), None, MAX_NAMINGS)?;
-        rows.iter()
-            .map(|(key, id)| {
-                let (journal, seq) = rows::parse_seq_key(key.get(32..).unwrap_or_default())?;
-                let id = EntryHash::try_from(&id[..]).map_err(|_| ReplicaError::Damaged("lampiran"))?;
-                Ok((journal, seq, id))
-            })
-            .collect()
+        let damaged = |_| ReplicaError::Damaged("lampiran");
+        let others = rows.iter().map(|(key, id)| {
+            let edit = EntryHash::try_from(key.get(32..).unwrap_or_default()).map_err(damaged)?;
+            Ok((edit, EntryHash::try_from(&id[..]).map_err(damaged)?))
+        });
+        first.map(Ok).into_iter().chain(others).collect()
     }
 
     /// Writes what is known of an attachment.
@@ -560,9 +652,8 @@ impl<S: Store> Replica<S> {
         before: Option<[u8; 32]>,
         row: &mut ApplicationRow,
     ) -> Result<(), ReplicaError> {
-        let nik = case.document.registers().remove("nik");
-        let open = !row.fin;
-        row.person = nik.filter(|_| open).map(|nik| rows::person_key(&nik, &row.service));
+        let nik = if row.fin { None } else { case.document.register("nik") };
+        row.person = nik.map(|nik| rows::person_key(&nik, &row.service));
         if before != row.person {
             let key = |person: [u8; 32]| [&person[..], case.id.as_bytes()].concat();
             if let Some(person) = before {
@@ -594,6 +685,23 @@ impl<S: Store> Replica<S> {
 }
 
 impl Case {
+    /// Holds edits that claim one actor: branches of a forked journal under the same random bytes, which no honest
+    /// device draws. Which came first must not matter, so none counts.
+    fn hold_twins(&mut self) {
+        let mut seen = BTreeSet::new();
+        let twins: BTreeSet<[u8; 16]> =
+            self.edits.iter().map(|edit| edit.actor).filter(|actor| !seen.insert(*actor)).collect();
+        if twins.is_empty() {
+            return;
+        }
+        self.document = Document::default();
+        for edit in &mut self.edits {
+            let twin = twins.contains(&edit.actor);
+            edit.standing = if twin { Standing::Held(Hold::Order) } else { Standing::Waiting };
+        }
+        self.changed = true;
+    }
+
     /// Need-to-know applications stand in no index over people.
     fn partition_is_listed(&self) -> bool {
         !matches!(self.partition, Partition::NeedToKnow(_))

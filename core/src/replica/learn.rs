@@ -1,10 +1,12 @@
 //! Learning: entries that come from elsewhere, checked, kept, and what follows from them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::rows_adopted;
-use super::rows::{self, ApplicationRow, AttachmentRow, CertificateRow, JournalRow};
+use super::lines::At;
+use super::rows::{self, ApplicationRow, AttachmentRow, CertificateRow};
 use super::rules::may_edit;
+use super::write::EPOCH;
 use super::{Replica, ReplicaError};
 use crate::identity::{PublicKey, Signature};
 use crate::journal::body::{
@@ -12,7 +14,9 @@ use crate::journal::body::{
 };
 use crate::journal::receipt::Receipt;
 use crate::journal::run::{Head, Run, RunError, WireEntry};
-use crate::journal::{AuthorId, Content, EntryHash, JournalId, MAX_DEVICE_BODY, Partition, StoredEntry};
+use crate::journal::{
+    AuthorId, Content, EntryHash, Journal, JournalId, MAX_DEVICE_BODY, Partition, StoredEntry, office_epoch,
+};
 use crate::store::{Query, Store, Table};
 
 /// Largest file of the office, in bytes.
@@ -67,6 +71,8 @@ pub struct Learned {
     pub partitions: BTreeSet<Partition>,
     /// New entries.
     pub entries: usize,
+    /// New entries of each author, and the bytes of their bodies.
+    pub brought: BTreeMap<AuthorId, (u64, u64)>,
     /// Runs that were not taken in.
     pub refused: Vec<(JournalId, LearnError)>,
     /// Whether the office published files.
@@ -77,6 +83,16 @@ impl<S: Store> Replica<S> {
     /// Takes runs in; the caller holds a transaction. A run that does not hold is left out and named; it
     /// blocks no other.
     pub fn learn(&mut self, runs: &[Run]) -> Result<Learned, ReplicaError> {
+        let learned = self.learn_entries(runs)?;
+        for (partition, id) in &learned.applications {
+            self.materialise(partition, id)?;
+        }
+        Ok(learned)
+    }
+
+    /// As [`Replica::learn`], but for the materialising of the applications it names, which is left to the caller:
+    /// where several deliveries touch one, once is enough.
+    pub fn learn_entries(&mut self, runs: &[Run]) -> Result<Learned, ReplicaError> {
         let mut learned = Learned::default();
         for run in runs {
             if let Err(error) = self.learn_run(run, &mut learned)? {
@@ -85,9 +101,6 @@ impl<S: Store> Replica<S> {
         }
         if learned.files {
             self.read_office_files()?;
-        }
-        for (partition, id) in learned.applications.clone() {
-            self.materialise(&partition, &id)?;
         }
         Ok(learned)
     }
@@ -101,37 +114,84 @@ impl<S: Store> Replica<S> {
         let Some(key) = self.key_of(&partition, &run.journal.author)? else {
             return Ok(Err(LearnError::UnknownAuthor));
         };
-        let from_office = run.journal.author == self.office_author();
+        let office = self.office_epoch_of(&run.journal);
+        let from_office = office.is_some();
         let large = |entry: &WireEntry| entry.body.as_ref().is_some_and(|body| body.len() > MAX_DEVICE_BODY);
         if !from_office && run.entries.iter().any(large) {
             return Ok(Err(RunError::Bounds.into()));
         }
-        let id = run.journal.id();
-        let head = self.head(&partition, &id)?;
-        let application_of = |seq: u64| {
-            let query = Query::Journal(&id, seq.checked_sub(1)?);
-            let found = self.store.entries(&partition, query, 1).ok()?;
-            found.first().filter(|(_, e)| e.header.seq == seq).map(|(_, entry)| entry.application())
-        };
-        let entries = match run.open(head, &key, application_of) {
-            Ok(entries) => entries,
+        let (base, entries) = match self.open_run(run, &key)? {
+            Ok(opened) => opened,
             Err(error) => return Ok(Err(error.into())),
         };
-        let Some(last) = entries.last() else { return Ok(Ok(())) };
         if !from_office && !self.may_lack(&partition, &entries)? {
             return Ok(Err(LearnError::Destroyed));
         }
-        let at = Head { seq: last.header.seq, hash: last.hash };
-        self.put_signature(&partition, &id, at.seq, &run.signature)?;
-        self.put_head(&JournalRow { journal: run.journal, head: at })?;
-        learned.partitions.insert(partition);
-        learned.entries += entries.len();
-        for entry in &entries {
-            self.keep(&partition, entry)?;
-            self.follow(&partition, entry, from_office, learned)?;
+        let Some(end) = entries.last().map(|entry| entry.hash) else { return Ok(Ok(())) };
+        let placed = match self.place(&run.journal, base, entries)? {
+            Ok(placed) => placed,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if let Some(at) = self.locate(&partition, &end)? {
+            self.put_signature(&partition, &at.line, at.seq, &run.signature)?;
         }
-        self.follow_spans(&partition, &id, head.seq + 1, at.seq)?;
+        learned.applications.extend(placed.moved.into_iter().map(|id| (partition, id)));
+        if placed.entries.is_empty() {
+            return Ok(Ok(()));
+        }
+        learned.partitions.insert(partition);
+        learned.entries += placed.entries.len();
+        let brought = learned.brought.entry(run.journal.author).or_default();
+        for entry in &placed.entries {
+            brought.0 += 1;
+            brought.1 += entry.content.len() as u64;
+        }
+        if let Some(epoch) = office {
+            self.meet_epoch(&partition, epoch)?;
+        }
+        for entry in &placed.entries {
+            self.follow(&partition, entry, office, learned)?;
+        }
+        self.follow_spans(&partition)?;
+        self.notice_own(&run.journal)?;
+        // Which of a revoked author's entries count may be known only now.
+        if self.certificate(&partition, &run.journal.author)?.is_some_and(|row| row.revoked.is_some()) {
+            self.judge_again(&partition, &run.journal.author, learned)?;
+        }
         Ok(Ok(()))
+    }
+
+    /// Opens a run behind the entry that it goes on from.
+    fn open_run(
+        &self,
+        run: &Run,
+        key: &PublicKey,
+    ) -> Result<Result<(At, Vec<StoredEntry>), RunError>, ReplicaError> {
+        let partition = run.journal.partition;
+        if let Err(error) = run.check_bounds() {
+            return Ok(Err(error));
+        }
+        let mut refused = RunError::Gap;
+        for (at, head) in self.bases(run)? {
+            let application_of = |seq| {
+                let found = self.entry_at(&partition, &at.line, seq).ok()?;
+                found.map(|entry| entry.application())
+            };
+            match run.open(head, key, application_of) {
+                Ok(entries) => return Ok(Ok((at, entries))),
+                Err(error) => refused = error,
+            }
+        }
+        Ok(Err(refused))
+    }
+
+    /// An entry of this store's own journals that it does not know: it was restored from an old copy, and what it
+    /// writes from here on stands in journals of a new epoch.
+    fn notice_own(&mut self, journal: &Journal) -> Result<(), ReplicaError> {
+        if self.meta(EPOCH)?.is_some_and(|epoch| epoch == journal.epoch) {
+            self.set_meta(EPOCH, None)?;
+        }
+        Ok(())
     }
 
     /// Whether every body that these entries lack was destroyed by the office: nobody else may leave one out,
@@ -153,19 +213,9 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// The head of a journal here.
+    /// The head of a journal's own line here.
     pub fn head(&self, partition: &Partition, journal: &JournalId) -> Result<Head, ReplicaError> {
-        let row = self.store.get(partition, Table::Journal, journal.as_bytes())?;
-        Ok(row
-            .map(|bytes| rows::decode::<JournalRow>(&bytes))
-            .transpose()?
-            .map_or(Head::EMPTY, |row| row.head))
-    }
-
-    /// Writes a journal's head.
-    pub(super) fn put_head(&mut self, row: &JournalRow) -> Result<(), ReplicaError> {
-        let id = row.journal.id();
-        Ok(self.store.put(&row.journal.partition, Table::Journal, id.as_bytes(), Some(&rows::encode(row)))?)
+        Ok(self.line(partition, journal)?.map_or(Head::EMPTY, |row| row.head))
     }
 
     /// Keeps an author's signature at an entry.
@@ -183,8 +233,12 @@ impl<S: Store> Replica<S> {
     /// Appends an entry and remembers the partition's position.
     pub(super) fn keep(&mut self, partition: &Partition, entry: &StoredEntry) -> Result<u64, ReplicaError> {
         let position = self.store.append(partition, entry)?;
-        self.store.put(partition, Table::Meta, b"position", Some(&position.to_be_bytes()))?;
+        self.put_position(partition, position)?;
         Ok(position)
+    }
+
+    fn put_position(&mut self, partition: &Partition, position: u64) -> Result<(), ReplicaError> {
+        Ok(self.store.put(partition, Table::Meta, b"position", Some(&position.to_be_bytes()))?)
     }
 
     /// What follows from an entry beside its application's document.
@@ -192,7 +246,7 @@ impl<S: Store> Replica<S> {
         &mut self,
         partition: &Partition,
         entry: &StoredEntry,
-        from_office: bool,
+        office: Option<u32>,
         learned: &mut Learned,
     ) -> Result<(), ReplicaError> {
         let body = match &entry.content {
@@ -203,12 +257,12 @@ impl<S: Store> Replica<S> {
         if of_application {
             learned.applications.insert((*partition, entry.application()));
         }
-        let Some(body) = body.filter(|_| from_office) else { return Ok(()) };
+        let (Some(body), Some(epoch)) = (body, office) else { return Ok(()) };
         match body {
             Body::Certificate(certificate) => self.follow_certificate(partition, certificate, learned),
             Body::Revocation(revocation) => self.follow_revocation(partition, &revocation, learned),
             Body::Adopt(adopt) => self.follow_adopt(partition, &adopt, learned),
-            Body::HeldAttachments(held) => self.follow_held(partition, &held),
+            Body::HeldAttachments(held) => self.follow_held(partition, epoch, &held),
             Body::OfficeFile(file) => self.follow_file(&file, learned),
             Body::Destroyed(destroyed) => self.follow_destroyed(partition, &destroyed),
             Body::Edit(_) | Body::Request(_) | Body::Decision(_) | Body::OfficeKey(_) => Ok(()),
@@ -227,7 +281,7 @@ impl<S: Store> Replica<S> {
         let edits = may_edit(certificate.role);
         let again = before
             .is_none_or(|before| before.revoked.is_some() || may_edit(before.certificate.role) != edits);
-        let row = CertificateRow { certificate, revoked: None };
+        let row = CertificateRow { certificate, revoked: None, cause: String::new() };
         self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
         let scope = scope_key(&author, partition);
         self.store.put(&Partition::Office, Table::Meta, &scope, Some(&[]))?;
@@ -242,6 +296,7 @@ impl<S: Store> Replica<S> {
     ) -> Result<(), ReplicaError> {
         let Some(mut row) = self.certificate(partition, &revocation.author)? else { return Ok(()) };
         row.revoked = Some(revocation.last.clone());
+        row.cause.clone_from(&revocation.cause);
         let author = revocation.author;
         self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
         self.judge_again(partition, &author, learned)
@@ -297,57 +352,96 @@ impl<S: Store> Replica<S> {
         }
     }
 
-    fn follow_held(&mut self, partition: &Partition, held: &HeldAttachments) -> Result<(), ReplicaError> {
-        for (journal, first, last) in &held.spans {
-            self.mark_span(partition, journal, *first, *last)?;
+    /// The office epoch of a journal, where it is the office's.
+    pub(super) fn office_epoch_of(&self, journal: &Journal) -> Option<u32> {
+        (journal.author == self.office_author()).then(|| office_epoch(&journal.epoch))
+    }
+
+    /// The newest office epoch that has written in a partition.
+    fn newest_epoch(&self, partition: &Partition) -> Result<u32, ReplicaError> {
+        let row = self.store.get(partition, Table::Meta, NEWEST_EPOCH)?;
+        Ok(row.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?))).unwrap_or(0))
+    }
+
+    /// The office writes in this epoch. Where it is a new one, the office was restored from a copy: which scans it
+    /// holds is what it says from now on, and what it said before counts no more.
+    pub(super) fn meet_epoch(&mut self, partition: &Partition, epoch: u32) -> Result<(), ReplicaError> {
+        let newest = self.newest_epoch(partition)?;
+        if epoch <= newest {
+            return Ok(());
+        }
+        self.store.put(partition, Table::Meta, NEWEST_EPOCH, Some(&epoch.to_be_bytes()))?;
+        if newest == 0 {
+            return Ok(());
+        }
+        for (key, _) in self.store.scan(partition, Table::Meta, SPAN, None, MAX_SPANS)? {
+            self.store.put(partition, Table::Meta, &key, None)?;
+        }
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let rows = self.store.scan(partition, Table::Attachment, &[], after.as_deref(), 256)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for (key, bytes) in rows {
+                let row = AttachmentRow { at_office: false, ..rows::decode(&bytes)? };
+                self.store.put(partition, Table::Attachment, &key, Some(&rows::encode(&row)))?;
+            }
+        }
+    }
+
+    fn follow_held(
+        &mut self,
+        partition: &Partition,
+        epoch: u32,
+        held: &HeldAttachments,
+    ) -> Result<(), ReplicaError> {
+        if epoch < self.newest_epoch(partition)? {
+            return Ok(());
+        }
+        for (last, count) in &held.spans {
             // The office's journal goes first: edits that it speaks of may come later.
-            if *last > self.head(partition, journal)?.seq {
-                let key = span_key(journal, *first, *last);
-                self.store.put(partition, Table::Meta, &key, Some(&[]))?;
+            if !self.mark_span(partition, last, *count)? {
+                self.store.put(partition, Table::Meta, &span_key(last), Some(&count.to_be_bytes()))?;
             }
         }
         Ok(())
     }
 
-    /// The office spoke of these entries before they came.
-    fn follow_spans(
-        &mut self,
-        partition: &Partition,
-        journal: &JournalId,
-        from: u64,
-        to: u64,
-    ) -> Result<(), ReplicaError> {
-        let prefix = [SPAN, journal.as_bytes()].concat();
-        for (key, _) in self.store.scan(partition, Table::Meta, &prefix, None, MAX_SPANS)? {
-            let numbers = key.get(prefix.len()..).and_then(|rest| rest.split_first_chunk::<8>());
-            let (first, last) = numbers.ok_or(ReplicaError::Damaged("rentang"))?;
-            let last: [u8; 8] = last.try_into().map_err(|_| ReplicaError::Damaged("rentang"))?;
-            let (first, last) = (u64::from_be_bytes(*first), u64::from_be_bytes(last));
-            self.mark_span(partition, journal, first.max(from), last.min(to))?;
-            if last <= to {
+    /// The office spoke of some entries before they came.
+    fn follow_spans(&mut self, partition: &Partition) -> Result<(), ReplicaError> {
+        for (key, count) in self.store.scan(partition, Table::Meta, SPAN, None, MAX_SPANS)? {
+            let last = key.get(SPAN.len()..).and_then(|hash| EntryHash::try_from(hash).ok());
+            let last = last.ok_or(ReplicaError::Damaged("rentang"))?;
+            let count = count.try_into().map_err(|_| ReplicaError::Damaged("rentang"))?;
+            if self.mark_span(partition, &last, u64::from_be_bytes(count))? {
                 self.store.put(partition, Table::Meta, &key, None)?;
             }
         }
         Ok(())
     }
 
+    /// Marks the scans of an edit and of those before it in its journal, `count` in all. Tells whether it is here.
     fn mark_span(
         &mut self,
         partition: &Partition,
-        journal: &JournalId,
-        first: u64,
-        last: u64,
-    ) -> Result<(), ReplicaError> {
-        let mut after = first.saturating_sub(1);
-        while after < last {
-            let entries = self.store.entries(partition, Query::Journal(journal, after), 256)?;
-            let Some((_, end)) = entries.last() else { return Ok(()) };
-            after = end.header.seq;
-            for (_, entry) in entries.iter().filter(|(_, entry)| entry.header.seq <= last) {
-                self.mark_at_office(partition, entry)?;
+        last: &EntryHash,
+        count: u64,
+    ) -> Result<bool, ReplicaError> {
+        let Some(end) = self.locate(partition, last)? else { return Ok(false) };
+        let first = (end.seq + 1).saturating_sub(count).max(1);
+        for At { line, seq } in self.way(partition, end)? {
+            let begin = self.line(partition, &line)?.and_then(|row| row.fork).map_or(0, |(_, seq)| seq);
+            let mut after = first.saturating_sub(1).max(begin);
+            while after < seq {
+                let entries = self.store.entries(partition, Query::Journal(&line, after), 256)?;
+                let Some((_, end)) = entries.last() else { break };
+                after = end.header.seq;
+                for (_, entry) in entries.iter().filter(|(_, entry)| entry.header.seq <= seq) {
+                    self.mark_at_office(partition, entry)?;
+                }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn mark_at_office(&mut self, partition: &Partition, entry: &StoredEntry) -> Result<(), ReplicaError> {
@@ -427,17 +521,19 @@ impl<S: Store> Replica<S> {
     }
 }
 
-/// Spans of one journal that the office may speak of before its entries come.
+/// The row that keeps the newest office epoch that has written in a partition.
+const NEWEST_EPOCH: &[u8] = b"newest_epoch";
+/// Spans of a partition that the office may speak of before their entries come.
 const MAX_SPANS: usize = 10_000;
-/// Prefix of the rows that keep such spans: journal, first and last number.
+/// Prefix of the rows that keep such spans: the last entry of each, and how many.
 const SPAN: &[u8] = b"span/";
 
 fn destroyed_key(application: &EntryHash) -> Vec<u8> {
     [b"destroyed/", application.as_bytes()].concat()
 }
 
-fn span_key(journal: &JournalId, first: u64, last: u64) -> Vec<u8> {
-    [SPAN, journal.as_bytes(), &first.to_be_bytes(), &last.to_be_bytes()].concat()
+fn span_key(last: &EntryHash) -> Vec<u8> {
+    [SPAN, last.as_bytes()].concat()
 }
 
 /// Partitions that one device may hold.

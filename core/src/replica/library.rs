@@ -2,53 +2,94 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::lines::At;
 use super::rows::{self, JournalRow};
 use super::{Replica, ReplicaError};
 use crate::identity::{PublicKey, Signature};
 use crate::journal::receipt::Receipt;
-use crate::journal::run::{MAX_RUN, Run, WireEntry};
+use crate::journal::run::{Head, MAX_RUN, Run, WireEntry};
 use crate::journal::vector::Vector;
 use crate::journal::{AuthorId, Content, EntryHash, JournalId, Partition, StoredEntry};
 use crate::store::{Query, Store, Table};
-use crate::sync::Library;
+use crate::sync::{Library, Sending};
 
 impl<S: Store> Replica<S> {
-    /// Entries of a journal after this number, cut where its author signed.
+    /// Entries of a line after this number, cut where their author signed. Where nothing on the line itself is
+    /// signed any more, it goes on along one that leaves it, whose signature vouches for both.
     pub fn run(
         &self,
         partition: &Partition,
-        journal: &JournalId,
+        line: &JournalId,
         after: u64,
         bytes: usize,
-    ) -> Result<Option<Run>, ReplicaError> {
-        let Some(row) = self.store.get(partition, Table::Journal, journal.as_bytes())? else {
-            return Ok(None);
+    ) -> Result<Option<Sending>, ReplicaError> {
+        let Some(row) = self.line(partition, line)? else { return Ok(None) };
+        let begin = row.fork.map_or(0, |(_, seq)| seq);
+        let after = after.max(begin);
+        let mut stretch = Stretch { line: *line, after, entries: Vec::new(), bytes };
+        let mut sending = Vec::new();
+        let mut at = row.clone();
+        let signature = loop {
+            if let Some((last, signature)) = self.cut(partition, &mut stretch)? {
+                stretch.entries.retain(|entry| entry.header.seq <= last);
+                break signature;
+            }
+            sending.push((stretch.line, at.head));
+            // Unsigned yet, or vouched for by what follows behind the fork.
+            let Some((next, child)) = self.leaving(partition, &stretch.line, &at)? else { return Ok(None) };
+            (stretch.line, stretch.after, at) = (next, at.head.seq, child);
         };
-        let row: JournalRow = rows::decode(&row)?;
-        let signed = self.signatures(partition, journal, after)?;
-        let Some((&first_signed, _)) = signed.first_key_value() else { return Ok(None) };
-        let entries = self.stretch(partition, journal, after, first_signed, bytes)?;
-        let end = entries.last().map_or(after, |entry| entry.header.seq);
-        let Some((&last, &signature)) = signed.range(..=end).next_back() else { return Ok(None) };
+        let Some(end) = stretch.entries.last() else { return Ok(None) };
+        sending.push((stretch.line, Head { seq: end.header.seq, hash: end.hash }));
         let mut latest: BTreeMap<EntryHash, u64> = BTreeMap::new();
         let mut wire = Vec::new();
-        for entry in entries.iter().take_while(|entry| entry.header.seq <= last) {
+        for entry in &stretch.entries {
             let back = self.distance_back(partition, entry, &latest)?;
             latest.insert(entry.application(), entry.header.seq);
             wire.push(WireEntry::close(entry, back));
         }
-        Ok(Some(Run { journal: row.journal, first: after + 1, entries: wire, signature }))
+        let forked = row.fork.is_some() || row.forked;
+        let base = if forked && after > 0 { self.hash_at(partition, line, after)? } else { None };
+        let run = Run { journal: row.journal, first: after + 1, entries: wire, signature, after: base };
+        Ok(Some(Sending { run, heads: sending }))
     }
 
-    /// Signed positions of a journal after this number.
+    /// A line that leaves this one at its head; always the same one.
+    fn leaving(
+        &self,
+        partition: &Partition,
+        line: &JournalId,
+        row: &JournalRow,
+    ) -> Result<Option<(JournalId, JournalRow)>, ReplicaError> {
+        if !row.forked {
+            return Ok(None);
+        }
+        let mut children = self.journals(partition)?.into_iter();
+        Ok(children.find(|(_, child)| child.fork == Some((*line, row.head.seq))))
+    }
+
+    /// Reads on along the stretch's line, and tells the last number in it that its author signed.
+    fn cut(
+        &self,
+        partition: &Partition,
+        stretch: &mut Stretch,
+    ) -> Result<Option<(u64, Signature)>, ReplicaError> {
+        let signed = self.signatures(partition, &stretch.line, stretch.after)?;
+        let at_least = signed.first_key_value().map_or(u64::MAX, |(first, _)| *first);
+        self.stretch(partition, stretch, at_least)?;
+        let end = stretch.entries.last().map_or(0, |entry| entry.header.seq);
+        Ok(signed.range(..=end).next_back().map(|(last, signature)| (*last, *signature)))
+    }
+
+    /// Signed positions of a line after this number.
     fn signatures(
         &self,
         partition: &Partition,
-        journal: &JournalId,
+        line: &JournalId,
         after: u64,
     ) -> Result<BTreeMap<u64, Signature>, ReplicaError> {
-        let from = rows::seq_key(journal, after);
-        let rows = self.store.scan(partition, Table::Signature, journal.as_bytes(), Some(&from), MAX_RUN)?;
+        let from = rows::seq_key(line, after);
+        let rows = self.store.scan(partition, Table::Signature, line.as_bytes(), Some(&from), MAX_RUN)?;
         rows.into_iter()
             .map(|(key, value)| {
                 let signature = value.try_into().map_err(|_| ReplicaError::Damaged("tanda tangan"))?;
@@ -57,38 +98,33 @@ impl<S: Store> Replica<S> {
             .collect()
     }
 
-    /// Entries after a number: until the bytes are used up, but at least to the first signature.
+    /// Entries of a line: until the bytes are used up, but at least to the first signature.
     fn stretch(
         &self,
         partition: &Partition,
-        journal: &JournalId,
-        after: u64,
+        stretch: &mut Stretch,
         at_least: u64,
-        bytes: usize,
-    ) -> Result<Vec<StoredEntry>, ReplicaError> {
-        let mut stretch: Vec<StoredEntry> = Vec::new();
-        let (mut at, mut used) = (after, 0);
+    ) -> Result<(), ReplicaError> {
+        let mut at = stretch.after;
+        let mut used: usize = stretch.entries.iter().map(size).sum();
         loop {
-            let limit = 128.min(MAX_RUN - stretch.len());
-            let entries = self.store.entries(partition, Query::Journal(journal, at), limit)?;
+            let limit = 128.min(MAX_RUN - stretch.entries.len());
+            let entries = self.store.entries(partition, Query::Journal(&stretch.line, at), limit)?;
             if entries.is_empty() {
-                return Ok(stretch);
+                return Ok(());
             }
             for (_, entry) in entries {
-                used += match &entry.content {
-                    Content::Present(body) => body.len(),
-                    Content::Destroyed => 32,
-                };
-                if used > bytes && entry.header.seq > at_least {
-                    return Ok(stretch);
+                used += size(&entry);
+                if used > stretch.bytes && entry.header.seq > at_least {
+                    return Ok(());
                 }
                 at = entry.header.seq;
-                stretch.push(entry);
+                stretch.entries.push(entry);
             }
         }
     }
 
-    /// The distance to an earlier entry of the same journal about the same application.
+    /// The distance to an earlier entry of the same line about the same application.
     fn distance_back(
         &self,
         partition: &Partition,
@@ -100,32 +136,32 @@ impl<S: Store> Replica<S> {
             return Ok(Some(entry.header.seq - seq));
         }
         let row = self.store.entries(partition, Query::Application(&application), super::MAX_HISTORY)?;
-        let earlier = row.iter().map(|(_, e)| &e.header).filter(|h| h.journal == entry.header.journal);
-        let seq = earlier.map(|header| header.seq).filter(|seq| *seq < entry.header.seq).max();
+        let earlier = row.iter().map(|(_, e)| e).filter(|e| e.line == entry.line);
+        let seq = earlier.map(|entry| entry.header.seq).filter(|seq| *seq < entry.header.seq).max();
         Ok(seq.map(|seq| entry.header.seq - seq))
     }
 
-    /// Hash of the entry of this number.
-    pub fn hash_at(
-        &self,
-        partition: &Partition,
-        journal: &JournalId,
-        seq: u64,
-    ) -> Result<Option<EntryHash>, ReplicaError> {
-        let Some(before) = seq.checked_sub(1) else { return Ok(None) };
-        let found = self.store.entries(partition, Query::Journal(journal, before), 1)?;
-        Ok(found.first().filter(|(_, entry)| entry.header.seq == seq).map(|(_, entry)| entry.hash))
+    /// When a line's turn is among its partition's; see [`Library::turn`].
+    pub fn turn(&self, partition: &Partition, line: &JournalId) -> Result<(u8, u64), ReplicaError> {
+        let Some(row) = self.line(partition, line)? else { return Ok((u8::MAX, 0)) };
+        let others = u8::from(row.journal.author != self.office_author());
+        Ok((others, row.fork.map_or(0, |(_, seq)| seq)))
     }
+}
 
-    /// Whether a journal is the office's.
-    pub fn is_office_journal(
-        &self,
-        partition: &Partition,
-        journal: &JournalId,
-    ) -> Result<bool, ReplicaError> {
-        let row = self.store.get(partition, Table::Journal, journal.as_bytes())?;
-        let row: Option<JournalRow> = row.map(|bytes| rows::decode(&bytes)).transpose()?;
-        Ok(row.is_some_and(|row| row.journal.author == self.office_author()))
+/// What is being read for a run.
+struct Stretch {
+    line: JournalId,
+    after: u64,
+    entries: Vec<StoredEntry>,
+    bytes: usize,
+}
+
+/// What an entry counts for where bytes are bounded.
+fn size(entry: &StoredEntry) -> usize {
+    match &entry.content {
+        Content::Present(body) => body.len(),
+        Content::Destroyed => 32,
     }
 }
 
@@ -167,7 +203,7 @@ impl<S: Store> Library for Replica<S> {
         journal: &JournalId,
         after: u64,
         bytes: usize,
-    ) -> Result<Option<Run>, ReplicaError> {
+    ) -> Result<Option<Sending>, ReplicaError> {
         Replica::run(self, partition, journal, after, bytes)
     }
 
@@ -180,7 +216,15 @@ impl<S: Store> Library for Replica<S> {
         Replica::hash_at(self, partition, journal, seq)
     }
 
-    fn goes_first(&self, partition: &Partition, journal: &JournalId) -> Result<bool, ReplicaError> {
-        self.is_office_journal(partition, journal)
+    fn way(&self, partition: &Partition, hash: &EntryHash) -> Result<Vec<At>, ReplicaError> {
+        Replica::way_to(self, partition, hash)
+    }
+
+    fn forked(&self, partition: &Partition, line: &JournalId) -> Result<bool, ReplicaError> {
+        Ok(self.line(partition, line)?.is_some_and(|row| row.forked))
+    }
+
+    fn turn(&self, partition: &Partition, line: &JournalId) -> Result<(u8, u64), ReplicaError> {
+        Replica::turn(self, partition, line)
     }
 }

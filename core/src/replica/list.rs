@@ -82,6 +82,41 @@ impl<S: Store> Replica<S> {
         Ok(all)
     }
 
+    /// At most `limit` applications after the named one, by partition and id: what a screen shows first, without
+    /// reading the others.
+    pub fn list_after(
+        &self,
+        me: &AuthorId,
+        after: Option<(Partition, EntryHash)>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, ReplicaError> {
+        let mut all = Vec::new();
+        for partition in self.store.partitions()? {
+            let left = limit - all.len();
+            let from = match after {
+                Some((at, _)) if partition < at => continue,
+                Some((at, id)) if partition == at => Some(id),
+                _ => None,
+            };
+            let from = from.as_ref().map(EntryHash::as_bytes);
+            let rows = self.store.scan(&partition, Table::Application, &[], from, left)?;
+            if rows.is_empty() {
+                continue;
+            }
+            let marker = self.marker(&partition, me)?;
+            for (key, value) in rows {
+                let id = EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
+                let row: ApplicationRow = rows::decode(&value)?;
+                let mark = marker.mark(&row);
+                all.push(Listed { partition, id, row, mark });
+            }
+            if all.len() >= limit {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
     /// What tells the marks of a partition's applications on this phone.
     pub fn marker(&self, partition: &Partition, me: &AuthorId) -> Result<Marker, ReplicaError> {
         let own = self.journals(partition)?.into_iter().filter(|(_, row)| row.journal.author == *me);
@@ -109,6 +144,56 @@ impl Marker {
             Mark::Office
         } else {
             Mark::Carried
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use crate::identity::{SeededKey, Signer};
+    use crate::replica::write::{Author, Opening, text};
+    use crate::store::memory::MemoryStore;
+
+    #[test]
+    fn pages_of_a_list_are_the_list() {
+        let (key, office) = (SeededKey::new(1), SeededKey::new(0).public_key());
+        let mut replica = Replica::open(MemoryStore::default(), office).unwrap();
+        let author = Author { signer: &key, epoch: [1; 8] };
+        let file = replica.catalogue().get("ktp-el-perubahan", "2026.1").unwrap();
+        let mut count = 0u8;
+        let mut dice = |bytes: &mut [u8]| {
+            count += 1;
+            bytes.fill(count);
+        };
+        replica
+            .transaction(|replica| {
+                for number in 0..7 {
+                    let place: Partition = ["33.12.08.2002", "33.12.08.2003"][number % 2].parse().unwrap();
+                    let number = number.to_string();
+                    let opening = Opening { file: &file, variant: None, place, number: &number, from: None };
+                    replica.open_application(&author, &opening, vec![text("rt", "001")], 1, &mut dice)?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        let named = |listed: Vec<Listed>| -> Vec<_> {
+            listed.into_iter().map(|one| (one.partition, one.id)).collect()
+        };
+        let whole = named(replica.list(&key.author()).unwrap());
+        assert_eq!(whole.len(), 7);
+        for limit in 1..9 {
+            let mut paged = Vec::new();
+            loop {
+                let page = named(replica.list_after(&key.author(), paged.last().copied(), limit).unwrap());
+                assert!(page.len() <= limit);
+                if page.is_empty() {
+                    break;
+                }
+                paged.extend(page);
+            }
+            assert_eq!(paged, whole, "pages of {limit}");
         }
     }
 }

@@ -17,16 +17,29 @@ pub fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, ReplicaError>
     minicbor::decode(bytes).map_err(|_| ReplicaError::Damaged("baris"))
 }
 
-/// A journal and its head (`Table::Journal`).
+/// A line of a journal and its head (`Table::Journal`).
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 #[cbor(array)]
 pub struct JournalRow {
     /// The journal.
     #[n(0)]
     pub journal: Journal,
-    /// Its head here.
+    /// Its head here; number 0 where the journal is forked at its beginning.
     #[n(1)]
     pub head: Head,
+    /// The line that it leaves, and the last number before it; none for the journal's own line.
+    #[n(2)]
+    pub fork: Option<(JournalId, u64)>,
+    /// Whether other lines leave it at its head.
+    #[n(3)]
+    pub forked: bool,
+}
+
+impl JournalRow {
+    /// A journal's own line before its first entry.
+    pub fn new(journal: Journal) -> Self {
+        Self { journal, head: Head::EMPTY, fork: None, forked: false }
+    }
 }
 
 /// A device in a partition (`Table::Certificate`).
@@ -36,19 +49,13 @@ pub struct CertificateRow {
     /// The newest certificate.
     #[n(0)]
     pub certificate: Certificate,
-    /// Where it was revoked: last numbers that count, per journal.
+    /// Where it was revoked: the last entries that count, each with its journal.
     #[n(1)]
-    pub revoked: Option<Vec<(JournalId, u64)>>,
-}
-
-impl CertificateRow {
-    /// Whether the entry of this number counts as far as the certificate goes.
-    pub fn admits(&self, journal: &JournalId, seq: u64) -> bool {
-        match &self.revoked {
-            None => true,
-            Some(last) => last.iter().any(|(named, until)| named == journal && seq <= *until),
-        }
-    }
+    pub revoked: Option<Vec<(JournalId, Head)>>,
+    /// Why it was revoked.
+    #[n(2)]
+    #[cbor(default)]
+    pub cause: String,
 }
 
 /// A document (`Table::Document`): a cache of what the entries give.
@@ -140,9 +147,13 @@ pub struct AttachmentRow {
     /// Whether the office has said that it has all of it.
     #[n(2)]
     pub at_office: bool,
-    /// Whether an edit that counts names it (`Table::Naming` says which).
+    /// Whether an edit that counts names it.
     #[n(3)]
     pub named: bool,
+    /// The first edit that named it, and its application. Most scans are named once; further ones stand
+    /// in `Table::Naming`.
+    #[n(4)]
+    pub by: Option<(EntryHash, EntryHash)>,
 }
 
 /// Key by which people name applications: a number without separators, or an id; what follows it is an id.

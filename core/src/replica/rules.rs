@@ -1,10 +1,8 @@
 //! What counts: whether an edit may enter a document. Depends on signed data and the pinned catalogue version
 //! alone, never on the reader's clock or version, so every replica says the same.
 
-use super::rows::CertificateRow;
 use crate::attachment::MAX_ATTACHMENT;
 use crate::catalogue::{Role, Service};
-use crate::journal::JournalId;
 use crate::journal::body::{Edit, Op, Value};
 use crate::value;
 
@@ -41,6 +39,21 @@ pub enum Hold {
     /// It builds on a held edit.
     #[error("bertumpu pada perubahan yang ditahan")]
     Ancestor,
+}
+
+impl Hold {
+    /// The word for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Hold::Unreadable => "tidak_terbaca",
+            Hold::NotPermitted => "tidak_berwenang",
+            Hold::Invalid => "tidak_sah",
+            Hold::TooMany => "terlalu_banyak",
+            Hold::Order => "tidak_berurutan",
+            Hold::Hash => "hasil_berbeda",
+            Hold::Ancestor => "bertumpu",
+        }
+    }
 }
 
 /// Whether a role writes applications.
@@ -91,9 +104,4 @@ fn check_field(service: &Service, op: &Op) -> bool {
         Value::Text(text) => value::parse(field.kind, &field.options, field.many, text)
             .is_ok_and(|canonical| canonical == *text),
     }
-}
-
-/// Whether a device's entry is covered by its certificate.
-pub fn check_author(row: &CertificateRow, journal: &JournalId, seq: u64) -> bool {
-    may_edit(row.certificate.role) && row.admits(journal, seq)
 }

@@ -14,12 +14,14 @@ use crate::journal::body::{Body, Edit, NONCE, Op, Request, Value, frozen_digest}
 use crate::journal::run::{Head, signed_bytes};
 use crate::journal::{
     AttachmentHash, ChangeHash, Content, EntryHash, HEADER_VERSION, Header, Journal, JournalId, Partition,
-    StoredEntry, body_hash,
+    StoredEntry, actor, body_hash,
 };
 use crate::store::{Query, Store, Table};
 
 /// Entries after which a journal is signed at the latest, so that runs can be cut.
 const SIGN_EVERY: u64 = 64;
+/// The row that holds the epoch of a store's own journals.
+pub const EPOCH: &str = "epoch";
 /// Bytes of bodies after which a journal is signed at the latest.
 const SIGN_EVERY_BYTES: usize = 64 << 10;
 
@@ -56,32 +58,37 @@ pub struct Opening<'a> {
 }
 
 impl<S: Store> Replica<S> {
-    /// The epoch of this store's own journals; drawn once.
+    /// The epoch of this store's own journals; drawn once, and again after the store was found to be restored from
+    /// an old copy.
     pub fn epoch(&mut self, dice: &mut Dice<'_>) -> Result<[u8; 8], ReplicaError> {
-        if let Some(epoch) = self.meta("epoch")?.and_then(|bytes| bytes.try_into().ok()) {
+        if let Some(epoch) = self.meta(EPOCH)?.and_then(|bytes| bytes.try_into().ok()) {
             return Ok(epoch);
         }
+        self.begin_epoch(&[], dice)
+    }
+
+    /// Begins a new epoch of this store's own journals: random, behind a beginning of at most eight bytes.
+    pub fn begin_epoch(&mut self, beginning: &[u8], dice: &mut Dice<'_>) -> Result<[u8; 8], ReplicaError> {
         let mut epoch = [0; 8];
         dice(&mut epoch);
-        self.set_meta("epoch", Some(&epoch))?;
+        epoch.iter_mut().zip(beginning).for_each(|(byte, first)| *byte = *first);
+        self.set_meta(EPOCH, Some(&epoch))?;
         Ok(epoch)
     }
 
-    /// Appends an own entry; it is chained now and signed by [`Replica::seal`]. The caller holds a transaction
-    /// and materialises the application.
+    /// Appends an own entry under random bytes; it is chained now and signed by [`Replica::seal`]. The caller holds
+    /// a transaction and materialises the application.
     pub fn append(
         &mut self,
         author: &Author<'_>,
         partition: Partition,
         application: Option<EntryHash>,
         body: &Body,
-        dice: &mut Dice<'_>,
+        nonce: [u8; NONCE],
     ) -> Result<StoredEntry, ReplicaError> {
         let journal = author.journal(partition);
         let id = journal.id();
         let head = self.head(&partition, &id)?;
-        let mut nonce = [0; NONCE];
-        dice(&mut nonce);
         let bytes = body.to_bytes(nonce);
         let header = Header {
             version: HEADER_VERSION,
@@ -92,12 +99,16 @@ impl<S: Store> Replica<S> {
             application,
             extension: None,
         };
-        let entry = StoredEntry { hash: header.hash(), header, content: Content::Present(bytes) };
+        let entry = StoredEntry::new(header, Content::Present(bytes));
         self.keep(&partition, &entry)?;
-        self.put_head(&JournalRow { journal, head: Head { seq: head.seq + 1, hash: entry.hash } })?;
-        let own_office = author.signer.author() == self.office_author();
+        let head = Head { seq: head.seq + 1, hash: entry.hash };
+        self.put_line(&id, &JournalRow { head, ..JournalRow::new(journal) })?;
+        let office = self.office_epoch_of(&journal);
+        if let Some(epoch) = office {
+            self.meet_epoch(&partition, epoch)?;
+        }
         let mut learned = Learned::default();
-        self.follow(&partition, &entry, own_office, &mut learned)?;
+        self.follow(&partition, &entry, office, &mut learned)?;
         if learned.files {
             self.read_office_files()?;
         }
@@ -175,12 +186,13 @@ impl<S: Store> Replica<S> {
         ops.extend(opening.variant.map(|variant| text("_varian", variant)));
         ops.extend(opening.from.map(|from| text("_asal", from)));
         ops.extend(fields);
-        let journal = author.journal(partition).id();
+        let nonce = random(dice);
+        let by = actor(&author.journal(partition).id(), &nonce);
         let mut document = Document::default();
-        let change = document.replay(&[], &journal, now, &ops, None).map_err(sentence)?;
+        let change = document.replay(&[], &by, now, &ops, None).map_err(sentence)?;
         let edit = Edit { parents: Vec::new(), change, time: now, ops, staff: None };
         rules::check_edit(service, &edit, true).map_err(|hold| ReplicaError::refused(hold.to_string()))?;
-        let entry = self.append(author, partition, None, &Body::Edit(edit), dice)?;
+        let entry = self.append(author, partition, None, &Body::Edit(edit), nonce)?;
         self.materialise(&partition, &entry.hash)
     }
 
@@ -222,7 +234,7 @@ impl<S: Store> Replica<S> {
         };
         let journal = author.journal(case.partition).id();
         let seq = self.head(&case.partition, &journal)?.seq + 1;
-        let mine = case.edits.iter().filter(|edit| edit.journal == journal);
+        let mine = case.edits.iter().filter(|edit| edit.line == journal);
         if mine.clone().map(|edit| edit.bytes).sum::<usize>() >= MAX_EDIT_BYTES {
             return Err(ReplicaError::refused(
                 "permohonan ini sudah terlalu banyak memuat isian dari perangkat ini: buat permohonan baru",
@@ -235,11 +247,13 @@ impl<S: Store> Replica<S> {
         }
         let parents =
             case.parents_for(heads, &journal, seq).ok_or(ReplicaError::Damaged("induk perubahan"))?;
-        let change = case.document.clone().replay(heads, &journal, now, &ops, None).map_err(sentence)?;
+        let nonce = random(dice);
+        let by = actor(&journal, &nonce);
+        let change = case.document.clone().replay(heads, &by, now, &ops, None).map_err(sentence)?;
         let edit = Edit { parents, change, time: now, ops, staff };
         rules::check_edit(&file.service, &edit, false)
             .map_err(|hold| ReplicaError::refused(hold.to_string()))?;
-        self.append(author, case.partition, Some(case.id), &Body::Edit(edit), dice)?;
+        self.append(author, case.partition, Some(case.id), &Body::Edit(edit), nonce)?;
         self.materialise(&case.partition, &case.id)
     }
 
@@ -264,7 +278,7 @@ impl<S: Store> Replica<S> {
         };
         let Asked { act, reason, params, .. } = wish;
         let body = Body::Request(Request { act, parents, frozen, time: now, reason, params });
-        self.append(author, case.partition, Some(case.id), &body, dice)?;
+        self.append(author, case.partition, Some(case.id), &body, random(dice))?;
         self.materialise(&case.partition, &case.id)
     }
 }
@@ -279,6 +293,13 @@ pub struct Asked {
     pub reason: Option<String>,
     /// What the act has to be told.
     pub params: Vec<(String, String)>,
+}
+
+/// Random bytes for a body.
+pub fn random(dice: &mut Dice<'_>) -> [u8; NONCE] {
+    let mut nonce = [0; NONCE];
+    dice(&mut nonce);
+    nonce
 }
 
 /// An operation that puts text.

@@ -6,6 +6,9 @@ use crate::journal::{Content, MAX_BODY, MAX_EXTENSION, StoredEntry};
 /// Largest sequence number and position: what a database's signed integer holds.
 pub(super) const MAX_NUMBER: u64 = i64::MAX as u64;
 
+/// What a second entry in an entry's place is told.
+pub(super) const TAKEN: &str = "an entry of that line and sequence number is there already";
+
 /// Refuses an entry that no author could have written.
 pub(super) fn check_entry(entry: &StoredEntry) -> Result<(), StoreError> {
     let body = match &entry.content {

@@ -17,7 +17,7 @@ type Case<S> = fn(S);
 /// # Panics
 /// Where the store does not do as the trait says; the message names the case.
 pub fn check<S: Store>(mut make: impl FnMut() -> S) {
-    let cases: [(&str, Case<S>); 13] = [
+    let cases: [(&str, Case<S>); 14] = [
         ("positions count up within each partition", positions_count_up),
         ("entries come back as they were appended", entries_come_back),
         ("queries keep order, bound and limit", queries_keep_order),
@@ -30,6 +30,7 @@ pub fn check<S: Store>(mut make: impl FnMut() -> S) {
         ("transactions do not nest", transactions_do_not_nest),
         ("writes need a transaction", writes_need_a_transaction),
         ("an entry is appended once", entries_are_appended_once),
+        ("an entry moves to another line and keeps its position", entries_move),
         ("limits are kept", limits_are_kept),
     ];
     for (name, case) in cases {
@@ -76,8 +77,7 @@ pub fn entry(journal: u8, seq: u64, application: Option<EntryHash>, body: &[u8])
         application,
         extension: seq.is_multiple_of(3).then(|| Extension(vec![1, 2, 3])),
     };
-    let hash = header.hash();
-    StoredEntry { header, hash, content: Content::Present(body.to_vec()) }
+    StoredEntry::new(header, Content::Present(body.to_vec()))
 }
 
 fn destroyed(entry: &StoredEntry) -> StoredEntry {
@@ -285,6 +285,39 @@ fn bodies_are_destroyed<S: Store>(mut store: S) {
     assert_eq!(all, [(1, destroyed(&one)), (2, two)]);
     assert_eq!(found(&store, &village, Query::Application(&one.hash), 9), [1]);
     assert_eq!(kept(&mut store, |s| s.append(&village, &entry(1, 3, None, b"three")).unwrap()), 3);
+}
+
+fn entries_move<S: Store>(mut store: S) {
+    let [_, _, village, _] = places();
+    let (one, two, three) =
+        (entry(1, 1, None, b"one"), entry(1, 2, None, b"two"), entry(1, 3, None, b"three"));
+    let line = JournalId([8; 32]);
+    kept(&mut store, |s| {
+        for e in [&one, &two, &three] {
+            s.append(&village, e).unwrap();
+        }
+    });
+    let on_line = |entry: &StoredEntry| StoredEntry { line, ..entry.clone() };
+    let undone: Result<(), StoreError> = transaction(&mut store, |s| {
+        s.append(&village, &on_line(&two))?;
+        Err(StoreError::Busy)
+    });
+    assert!(undone.is_err());
+    assert!(found(&store, &village, Query::Journal(&line, 0), 9).is_empty());
+    let position = kept(&mut store, |s| s.append(&village, &on_line(&two)).unwrap());
+    assert_eq!(position, 2);
+    assert_eq!(found(&store, &village, Query::Journal(&line, 0), 9), [2]);
+    assert_eq!(found(&store, &village, Query::Journal(&one.line, 0), 9), [1, 3]);
+    assert_eq!(store.entries(&village, Query::Hash(&two.hash), 9).unwrap(), [(2, on_line(&two))]);
+    // The place that it left is free, and another entry's is not.
+    let other = entry(1, 2, None, b"another branch");
+    assert_eq!(kept(&mut store, |s| s.append(&village, &other).unwrap()), 4);
+    kept(&mut store, |s| misuse(s.append(&village, &on_line(&other))));
+    kept(&mut store, |s| misuse(s.append(&village, &on_line(&two))));
+    // Moving destroys nothing, and what is destroyed can still be moved.
+    kept(&mut store, |s| misuse(s.append(&village, &destroyed(&on_line(&three)))));
+    kept(&mut store, |s| s.append(&village, &destroyed(&three)).unwrap());
+    assert_eq!(kept(&mut store, |s| s.append(&village, &destroyed(&on_line(&three))).unwrap()), 3);
 }
 
 fn partitions_are_listed<S: Store>(mut store: S) {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::bounds::{check_entry, check_row, key_range};
+use super::bounds::{TAKEN, check_entry, check_row, key_range};
 use super::{Query, Row, Store, StoreError, Table};
 use crate::journal::{Content, EntryHash, JournalId, Partition, StoredEntry};
 
@@ -46,17 +46,28 @@ impl Part {
 
     fn push(&mut self, entry: Arc<StoredEntry>) -> u64 {
         let position = self.entries.len() as u64 + 1;
-        self.journals.insert((entry.header.journal, entry.header.seq), position);
+        self.journals.insert((entry.line, entry.header.seq), position);
         self.applications.insert((entry.application(), position));
         self.hashes.insert(entry.hash, position);
         self.entries.push(entry);
         position
     }
 
+    /// Puts another state of an entry into its slot, on its line.
+    fn replace(&mut self, position: u64, entry: Arc<StoredEntry>) -> Option<Arc<StoredEntry>> {
+        let slot = self.slot(position)?;
+        let before = std::mem::replace(slot, Arc::clone(&entry));
+        if before.line != entry.line {
+            self.journals.remove(&(before.line, before.header.seq));
+            self.journals.insert((entry.line, entry.header.seq), position);
+        }
+        Some(before)
+    }
+
     fn pop(&mut self) {
         let position = self.entries.len() as u64;
         if let Some(entry) = self.entries.pop() {
-            self.journals.remove(&(entry.header.journal, entry.header.seq));
+            self.journals.remove(&(entry.line, entry.header.seq));
             self.applications.remove(&(entry.application(), position));
             self.hashes.remove(&entry.hash);
         }
@@ -105,9 +116,7 @@ impl MemoryStore {
             match step {
                 Undo::Append(partition) => self.parts.entry(partition).or_default().pop(),
                 Undo::Replace(partition, position, before) => {
-                    if let Some(slot) = self.parts.entry(partition).or_default().slot(position) {
-                        *slot = before;
-                    }
+                    self.parts.entry(partition).or_default().replace(position, before);
                 }
                 Undo::Put(partition, table, key, before) => {
                     self.parts.entry(partition).or_default().put(table, &key, before);
@@ -144,20 +153,27 @@ impl Store for MemoryStore {
         self.log()?;
         check_entry(entry)?;
         let part = self.parts.entry(*partition).or_default();
-        let Some(&position) = part.journals.get(&(entry.header.journal, entry.header.seq)) else {
+        let there = part.journals.get(&(entry.line, entry.header.seq)).copied();
+        let Some(&position) = part.hashes.get(&entry.hash) else {
+            if there.is_some() {
+                return Err(StoreError::Misuse(TAKEN));
+            }
             let position = part.push(Arc::new(entry.clone()));
             self.log()?.push(Undo::Append(*partition));
             return Ok(position);
         };
-        match part.slot(position) {
-            Some(slot) if slot.hash == entry.hash && entry.content == Content::Destroyed => {
-                let destroyed = StoredEntry { content: Content::Destroyed, ..(**slot).clone() };
-                let before = std::mem::replace(slot, Arc::new(destroyed));
-                self.log()?.push(Undo::Replace(*partition, position, before));
-                Ok(position)
-            }
-            _ => Err(StoreError::Misuse("an entry of that journal and sequence number is there already")),
+        let Some(old) = part.slot(position).map(|slot| Arc::clone(slot)) else {
+            return Err(StoreError::Misuse(TAKEN));
+        };
+        let moved = old.line != entry.line && there.is_none();
+        let same = old.content == entry.content;
+        if !(entry.content == Content::Destroyed && old.line == entry.line || moved && same) {
+            return Err(StoreError::Misuse(TAKEN));
         }
+        if let Some(before) = part.replace(position, Arc::new(entry.clone())) {
+            self.log()?.push(Undo::Replace(*partition, position, before));
+        }
+        Ok(position)
     }
 
     fn entries(

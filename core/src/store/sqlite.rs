@@ -3,15 +3,23 @@
 //! The write-ahead log is synced before [`Store::finish`] returns. Moving it into the file (a checkpoint) is left
 //! to the caller's idle moments, see [`SqliteStore::checkpoint`]; only a log that has grown beyond
 //! [`MAX_LOG_PAGES`] is moved by the commit that finds it so. Freed space is overwritten with zeros.
+//!
+//! What a reader sees is durable. SQLite tells readers of a commit after the log was synced, so one whose sync failed
+//! stays out of sight as long as anybody has the file open; but who opens it first after a crash finds it in the log
+//! again, in the system's memory and perhaps nowhere else. Therefore the first to open writes the log anew and syncs
+//! it before anything is read, and [`SqliteStore::reopen`] does so after a failure (`mend`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBehavior, params};
 
-use super::bounds::{MAX_NUMBER, check_entry, check_row, key_range};
+use super::bounds::{MAX_NUMBER, TAKEN, check_entry, check_row, key_range};
 use super::{Query, Row, Store, StoreError, Table};
-use crate::journal::{Content, EntryHash, Header, Partition, StoredEntry};
+use crate::journal::{Content, EntryHash, Header, JournalId, Partition, StoredEntry};
+
+mod mend;
 
 /// How long to wait for another process that holds the store.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,20 +35,32 @@ const STATEMENTS: usize = 32;
 /// What makes the tables, in order: the file's `user_version` counts those that were run.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
 
-const FIND: &str = "SELECT position, hash FROM entries WHERE partition = ?1 AND journal = ?2 AND seq = ?3";
+const WHAT: &str = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+    FROM pragma_application_id, pragma_user_version";
+const FIND: &str = "SELECT position, line, body FROM entries
+    WHERE partition = ?1 AND application = ?2 AND hash = ?2
+    UNION ALL
+    SELECT position, line, body FROM entries WHERE partition = ?1 AND hash = ?2 AND application <> hash";
+const TAKES: &str = "SELECT 1 FROM entries WHERE partition = ?1 AND line = ?2 AND seq = ?3";
+const MOVE: &str = "UPDATE entries SET line = ?3 WHERE partition = ?1 AND position = ?2";
 const DESTROY: &str = "UPDATE entries SET body = NULL WHERE partition = ?1 AND position = ?2";
 const NEXT: &str = "INSERT INTO positions (partition, last) VALUES (?1, 1)
     ON CONFLICT (partition) DO UPDATE SET last = last + 1 RETURNING last";
 const APPEND: &str = "INSERT INTO entries
-    (partition, position, journal, seq, application, hash, header, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-const BY_JOURNAL: &str = "SELECT position, hash, header, body FROM entries
-    WHERE partition = ?1 AND journal = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
-const BY_POSITION: &str = "SELECT position, hash, header, body FROM entries
+    (partition, position, line, seq, application, hash, header, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const BY_JOURNAL: &str = "SELECT position, line, hash, header, body FROM entries
+    WHERE partition = ?1 AND line = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
+const BY_POSITION: &str = "SELECT position, line, hash, header, body FROM entries
     WHERE partition = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
-const BY_APPLICATION: &str = "SELECT position, hash, header, body FROM entries
+const BY_APPLICATION: &str = "SELECT position, line, hash, header, body FROM entries
     WHERE partition = ?1 AND application = ?2 ORDER BY position LIMIT ?3";
-const BY_HASH: &str = "SELECT position, hash, header, body FROM entries
-    WHERE partition = ?1 AND hash = ?2 ORDER BY position LIMIT ?3";
+// Found as an application's first entry, or else in the index over hashes, which leaves those out. An entry has one
+// place, so there is nothing to order.
+const BY_HASH: &str = "SELECT position, line, hash, header, body FROM entries
+    WHERE partition = ?1 AND application = ?2 AND hash = ?2
+    UNION ALL
+    SELECT position, line, hash, header, body FROM entries
+    WHERE partition = ?1 AND hash = ?2 AND application <> hash LIMIT ?3";
 const PUT: &str = "INSERT INTO rows (partition, tbl, key, value) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (partition, tbl, key) DO UPDATE SET value = excluded.value";
 const DELETE: &str = "DELETE FROM rows WHERE partition = ?1 AND tbl = ?2 AND key = ?3";
@@ -72,19 +92,36 @@ pub struct SqliteStore {
     open: bool,
     /// A write of the open transaction failed: it cannot be kept any more.
     failed: bool,
+    path: PathBuf,
+    durability: Durability,
+    /// Tells others that the store is in use; none where it is only read.
+    presence: Option<mend::Presence>,
+    /// Whether the names of the files in the store's folder are durable.
+    named: bool,
+    /// What [`SqliteStore::make_room`] was asked for.
+    room: Option<(u32, u32)>,
 }
 
 impl SqliteStore {
     /// Opens the store in the file at `path`, which is made where there is none.
     ///
     /// # Errors
-    /// [`StoreError::Broken`] for a file that is not a store, or one of a later version of this program.
+    /// [`StoreError::Broken`] for a file that is not a store, or one of a later version of this program, or where
+    /// what a crash left in the log cannot be made durable.
     pub fn open(path: impl AsRef<Path>, durability: Durability) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let mut store = Self::connect(path.as_ref(), flags)?;
+        let mut store = Self::connect(path.as_ref(), flags, durability)?;
         // Looked at before anything is written: a file that is not ours is left as it was.
         store.version()?;
-        store.settle(durability)?;
+        let (presence, first) = mend::Presence::enter(path.as_ref())?;
+        store.presence = Some(presence);
+        store.settle()?;
+        if first {
+            store.renew_log()?;
+        }
+        if let Some(presence) = &store.presence {
+            presence.share()?;
+        }
         store.migrate()?;
         Ok(store)
     }
@@ -94,7 +131,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`]; and where there is no such file.
     pub fn read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let store = Self::connect(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let store = Self::connect(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_ONLY, Durability::Power)?;
         if store.version()? != MIGRATIONS.len() {
             return Err(StoreError::Broken(
                 "berkas belum disiapkan: buka dahulu dengan program utama".into(),
@@ -113,12 +150,43 @@ impl SqliteStore {
         self.move_log("PRAGMA wal_checkpoint(PASSIVE)").map(|_| ())
     }
 
+    /// Pages of the log that no checkpoint has moved yet.
+    pub fn unmoved_pages(&self) -> Result<i64, StoreError> {
+        let pages = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
+        self.db.query_row("PRAGMA wal_checkpoint(NOOP)", [], pages).map_err(store_error)
+    }
+
+    /// Sets how much memory this connection keeps pages in, in bytes, and at how many pages of the log a commit
+    /// moves them itself, in place of [`MAX_LOG_PAGES`]: for who has another connection that does so.
+    pub fn make_room(&mut self, cache: u32, log_pages: u32) -> Result<(), StoreError> {
+        self.room = Some((cache, log_pages));
+        let kib = -i64::from(cache >> 10);
+        self.db.pragma_update(None, "cache_size", kib).map_err(store_error)?;
+        let set = self.db.pragma_update_and_check(None, "wal_autocheckpoint", log_pages, |_| Ok(()));
+        set.map_err(store_error)
+    }
+
     /// Moves all of the log and empties it, so that no byte of what was destroyed stays in either file.
     ///
     /// # Errors
     /// [`StoreError::Busy`] while somebody reads or writes: the bytes are still there, call again.
     pub fn purge(&self) -> Result<(), StoreError> {
         if self.move_log("PRAGMA wal_checkpoint(TRUNCATE)")? { Err(StoreError::Busy) } else { Ok(()) }
+    }
+
+    /// Copies all that is kept at this moment into a new file, durably, while others go on reading and writing. The
+    /// copy has no log beside it and none of what was destroyed.
+    ///
+    /// # Errors
+    /// Where there is such a file already.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        if self.open {
+            return Err(StoreError::Misuse("a copy inside a transaction"));
+        }
+        let name = path.to_str().ok_or(StoreError::Misuse("a file name that is not UTF-8"))?;
+        self.db.execute("VACUUM INTO ?1", [name]).map_err(store_error)?;
+        let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
+        synced.map_err(|_| StoreError::Broken("salinan tidak dapat dipastikan tersimpan".into()))
     }
 
     /// Runs a checkpoint and says whether somebody was in its way.
@@ -129,14 +197,26 @@ impl SqliteStore {
         self.db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|busy| busy != 0).map_err(store_error)
     }
 
-    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
+    fn connect(path: &Path, flags: OpenFlags, durability: Durability) -> Result<Self, StoreError> {
         // The connection is used by one thread at a time (`&mut`), so its own lock is not needed.
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(store_error)?;
         db.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
         db.pragma_update(None, "trusted_schema", false).map_err(store_error)?;
-        Ok(Self { db, open: false, failed: false })
+        // Otherwise a statement is planned anew whenever a bound value might change the plan. Ours never change.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(store_error)?;
+        let path = path.to_owned();
+        Ok(Self {
+            db,
+            open: false,
+            failed: false,
+            path,
+            durability,
+            presence: None,
+            named: false,
+            room: None,
+        })
     }
 
     fn pragma(&self, name: &str) -> Result<i64, StoreError> {
@@ -145,15 +225,13 @@ impl SqliteStore {
 
     /// How many migrations were run on the file; refuses one that is not ours.
     fn version(&self) -> Result<usize, StoreError> {
-        let (id, version) = (self.pragma("application_id")?, self.pragma("user_version")?);
-        if id == 0 && version == 0 {
-            let objects: i64 = self
-                .db
-                .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-                .map_err(store_error)?;
-            if objects == 0 {
-                return Ok(0);
-            }
+        // In one statement, and so of one moment: another process may be setting the file up.
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        };
+        let (id, version, objects) = self.db.query_row(WHAT, [], read).map_err(store_error)?;
+        if (id, version, objects) == (0, 0, 0) {
+            return Ok(0);
         }
         if id != APPLICATION_ID {
             return Err(StoreError::Broken("berkas ini bukan penyimpanan Loket: pilih berkas lain".into()));
@@ -164,7 +242,8 @@ impl SqliteStore {
         }
     }
 
-    fn settle(&self, durability: Durability) -> Result<(), StoreError> {
+    fn settle(&self) -> Result<(), StoreError> {
+        let durability = self.durability;
         let set = |name: &str, value: &dyn rusqlite::ToSql| {
             // Some pragmas answer with a row and some do not.
             self.db.pragma_update_and_check(None, name, value, |_| Ok(())).optional().map_err(store_error)
@@ -222,42 +301,46 @@ impl SqliteStore {
         check_entry(entry)?;
         let part = partition.to_bytes();
         let header = &entry.header;
+        let (line, seq) = (entry.line.0, number(header.seq));
         let found = self
             .db
             .prepare_cached(FIND)
-            .and_then(|mut find| {
-                find.query_row(params![part, header.journal.0, number(header.seq)], |row| {
-                    Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?))
-                })
-                .optional()
-            })
+            .and_then(|mut find| find.query_row(params![part, entry.hash.0], known).optional())
             .map_err(store_error)?;
+        if let Some((position, old, body)) = found {
+            let new = match &entry.content {
+                Content::Present(bytes) => Some(bytes),
+                Content::Destroyed => None,
+            };
+            match () {
+                () if new.is_none() && old == line => self.run(DESTROY, params![part, position])?,
+                () if new == body.as_ref() && old != line && !self.is_taken(&part, &line, seq)? => {
+                    self.run(MOVE, params![part, position, line])?
+                }
+                () => return Err(StoreError::Misuse(TAKEN)),
+            };
+            return Ok(position.unsigned_abs());
+        }
+        if self.is_taken(&part, &line, seq)? {
+            return Err(StoreError::Misuse(TAKEN));
+        }
         let body = match &entry.content {
             Content::Present(bytes) => Some(bytes),
             Content::Destroyed => None,
         };
-        match found {
-            Some((position, hash)) if hash == entry.hash.0 && body.is_none() => {
-                self.run(DESTROY, params![part, position])?;
-                Ok(position.unsigned_abs())
-            }
-            Some(_) => {
-                Err(StoreError::Misuse("an entry of that journal and sequence number is there already"))
-            }
-            None => {
-                let next = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
-                let position = self
-                    .db
-                    .prepare_cached(NEXT)
-                    .and_then(|mut s| s.query_row([&part], next))
-                    .map_err(store_error)?;
-                let (journal, seq) = (header.journal.0, number(header.seq));
-                let (application, hash) = (entry.application().0, entry.hash.0);
-                let bytes = header.to_bytes();
-                self.run(APPEND, params![part, position, journal, seq, application, hash, bytes, body])?;
-                Ok(position.unsigned_abs())
-            }
-        }
+        let next = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        let position =
+            self.db.prepare_cached(NEXT).and_then(|mut s| s.query_row([&part], next)).map_err(store_error)?;
+        let (application, hash) = (entry.application().0, entry.hash.0);
+        let bytes = header.to_bytes();
+        self.run(APPEND, params![part, position, line, seq, application, hash, bytes, body])?;
+        Ok(position.unsigned_abs())
+    }
+
+    /// Whether some entry has this place on a line.
+    fn is_taken(&self, partition: &[u8], line: &[u8; 32], seq: i64) -> Result<bool, StoreError> {
+        let mut takes = self.db.prepare_cached(TAKES).map_err(store_error)?;
+        takes.exists(params![partition, line, seq]).map_err(store_error)
     }
 
     fn select(&self, sql: &str, values: impl Params) -> Result<Vec<(u64, StoredEntry)>, StoreError> {
@@ -297,7 +380,7 @@ impl Store for SqliteStore {
         }
         let kept = match keep {
             true if self.failed => Err(StoreError::Misuse("a transaction was kept after a write failed")),
-            true => self.run("COMMIT", []).map(|_| ()),
+            true => self.make_names_durable().and_then(|()| self.run("COMMIT", []).map(|_| ())),
             false => Ok(()),
         };
         // SQLite may have rolled back by itself; there is nothing to end then.
@@ -378,15 +461,21 @@ impl Store for SqliteStore {
     }
 }
 
-/// Reads an entry from position, hash, header and body.
+/// Reads position, line and body of an entry that is here.
+fn known(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, [u8; 32], Option<Vec<u8>>)> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+/// Reads an entry from position, line, hash, header and body.
 fn stored(row: &rusqlite::Row<'_>) -> Result<(u64, StoredEntry), StoreError> {
     let position: i64 = row.get(0).map_err(store_error)?;
-    let hash = EntryHash(row.get(1).map_err(store_error)?);
-    let header = row.get_ref(2).map_err(store_error)?.as_blob().map_err(|_| damaged())?;
+    let line = JournalId(row.get(1).map_err(store_error)?);
+    let hash = EntryHash(row.get(2).map_err(store_error)?);
+    let header = row.get_ref(3).map_err(store_error)?.as_blob().map_err(|_| damaged())?;
     let header: Header = minicbor::decode(header).map_err(|_| damaged())?;
-    let body: Option<Vec<u8>> = row.get(3).map_err(store_error)?;
+    let body: Option<Vec<u8>> = row.get(4).map_err(store_error)?;
     let content = body.map_or(Content::Destroyed, Content::Present);
-    Ok((position.unsigned_abs(), StoredEntry { header, hash, content }))
+    Ok((position.unsigned_abs(), StoredEntry { line, header, hash, content }))
 }
 
 /// A position or sequence number as SQLite counts; those beyond are above all that is stored.
@@ -420,6 +509,10 @@ fn store_error(error: rusqlite::Error) -> StoreError {
         Code::CannotOpen => {
             StoreError::Broken("berkas tidak dapat dibuka: periksa folder dan hak aksesnya".into())
         }
+        Code::SystemIoFailure => StoreError::Broken(format!(
+            "cakram gagal (SQLite {}): periksa cakram, lalu ulangi",
+            failure.extended_code
+        )),
         _ => StoreError::Broken(format!("SQLite {}: {failure}", failure.extended_code)),
     }
 }

@@ -7,8 +7,9 @@ use minicbor::{Decode, Encode};
 use crate::identity::Signature;
 use crate::journal::receipt::{MAX_HELD, WireReceipt};
 use crate::journal::run::{Head, Run};
-use crate::journal::vector::MAX_JOURNALS;
+use crate::journal::vector::{MAX_JOURNALS, Vector};
 use crate::journal::{AuthorId, JournalId, Partition, encode};
+use crate::sync::known::MAX_TRAIL;
 
 /// Version of the protocol. A peer of another one is told so and let go.
 pub const VERSION: u16 = 1;
@@ -65,6 +66,42 @@ pub enum Message {
     /// The session ends: a stable code and a sentence.
     #[n(10)]
     Error(#[n(0)] u16, #[n(1)] String),
+    /// The peer's head of a line is on another branch: some of the sender's entries before it.
+    #[n(11)]
+    Trail(#[n(0)] Trail),
+    /// The last entry of a trail that the sender has too.
+    #[n(12)]
+    Common(#[n(0)] Common),
+}
+
+/// Entries of a forked journal, from the newest back, with growing gaps.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Trail {
+    /// The partition.
+    #[n(0)]
+    pub partition: Partition,
+    /// The line.
+    #[n(1)]
+    pub line: JournalId,
+    /// The entries.
+    #[n(2)]
+    pub heads: Vec<Head>,
+}
+
+/// Where two branches of a journal are known to be one.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Common {
+    /// The partition.
+    #[n(0)]
+    pub partition: Partition,
+    /// The line that the trail was about.
+    #[n(1)]
+    pub line: JournalId,
+    /// The entry; number 0 where they have none in common.
+    #[n(2)]
+    pub head: Head,
 }
 
 /// Who speaks.
@@ -109,6 +146,9 @@ pub struct Have {
     /// Heads that differ from the base's.
     #[n(2)]
     pub heads: Vec<(JournalId, Head)>,
+    /// When the backup was made that the receipt tells of; none: it tells of none.
+    #[n(3)]
+    pub backup_at: Option<i64>,
 }
 
 /// Runs under zstd.
@@ -204,14 +244,22 @@ impl Message {
                 receipts.len() <= MAX_PARTITIONS
                     && receipts.iter().all(|r| {
                         r.heads.len() <= MAX_JOURNALS
-                            && r.backup.len() <= MAX_JOURNALS
+                            && r.backup.as_ref().is_none_or(|backup| backup.len() <= MAX_JOURNALS)
                             && r.held.len() <= MAX_HELD
                     })
             }
+            Message::Trail(trail) => trail.heads.len() <= MAX_TRAIL,
             Message::Taken(taken) => taken.refused.len() <= MAX_RUNS,
             _ => true,
         };
         if within { Ok(message) } else { Err(ProtocolError::Malformed) }
+    }
+}
+
+impl Have {
+    /// A vector said whole.
+    pub fn whole(partition: Partition, vector: &Vector) -> Have {
+        Have { partition, base: None, heads: vector.since(&Vector::default()), backup_at: None }
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Library;
-use super::message::{Batch, Have, Hello, Message, PartitionDigest, ProtocolError, Taken, VERSION};
+use super::known::{ASK_WHOLE, Known, forks, have_of};
+use super::message::{
+    Batch, Common, Have, Hello, Message, PartitionDigest, ProtocolError, Taken, Trail, VERSION,
+};
+use super::{Library, Sending};
 use crate::identity::{PublicKey, Signer};
 use crate::journal::receipt::Receipt;
 use crate::journal::run::{Head, Run};
@@ -45,6 +48,9 @@ pub enum Output {
     },
     /// Keep this receipt.
     Receipt(Box<Receipt>),
+    /// The peer has sent everything of which it was known at one moment that this side lacked it; all of it stands
+    /// in runs that were handed out before.
+    PeerDone,
     /// The peer made a batch durable but for these journals.
     Taken {
         /// Journals and codes of what it did not take.
@@ -66,18 +72,6 @@ enum Phase {
     Open,
 }
 
-/// What is known of the peer in a partition.
-#[derive(Debug, Default)]
-struct Known {
-    vector: Vector,
-    /// Digest of the receipt it has.
-    receipt: Option<[u8; 32]>,
-    /// The receipt it has, by epoch and number.
-    base: Option<(u64, u64)>,
-    /// Journals that have another branch there; they are left alone.
-    forked: BTreeSet<JournalId>,
-}
-
 /// One side of a session.
 pub struct Session {
     phase: Phase,
@@ -96,6 +90,12 @@ pub struct Session {
     stopped: BTreeSet<JournalId>,
     /// How often the peer has said what it has.
     haves: u32,
+    /// Partitions of which this side has said with its proof what it has, without being asked.
+    hasty: BTreeSet<Partition>,
+    /// Answers to a [`Have`] that are still to come.
+    awaited: u8,
+    /// Partitions of which a vector was asked for, or said, whole, and nothing has come back yet.
+    whole: BTreeSet<Partition>,
 }
 
 impl Session {
@@ -125,6 +125,9 @@ impl Session {
             agreed: false,
             stopped: BTreeSet::new(),
             haves: 0,
+            hasty: BTreeSet::new(),
+            awaited: 0,
+            whole: BTreeSet::new(),
         }
     }
 
@@ -172,9 +175,13 @@ impl Session {
             (Phase::Open, Message::Batch(batch)) => self.on_batch(&batch, library),
             (Phase::Open, Message::Taken(taken)) => self.on_taken(taken, library),
             (Phase::Open, Message::Receipts(receipts)) => self.on_receipts(&receipts, library),
+            (Phase::Open, Message::Trail(trail)) => self.on_trail(&trail, library),
+            (Phase::Open, Message::Common(common)) => self.on_common(&common, library),
             (Phase::Open, Message::Done) => {
-                self.peer_done = true;
-                Ok(Vec::new())
+                // One that came before all answers speaks of less than everything.
+                self.peer_done = self.awaited == 0;
+                let all = self.peer_done && !self.is_asking();
+                Ok(if all { vec![Output::PeerDone] } else { Vec::new() })
             }
             _ => Err(ProtocolError::Unexpected.into()),
         }
@@ -239,7 +246,28 @@ impl Session {
         // Should the digests be equal, this is what the peer has. More may be written here before it says so.
         self.peers = as_here(library, digests.keys())?;
         let digest = scope_digest(digests.iter().map(|(partition, digest)| (partition, *digest)));
-        Ok(vec![Output::Send(Message::Proof(proof, digest).to_bytes())])
+        let mut outputs = vec![Output::Send(Message::Proof(proof, digest).to_bytes())];
+        if self.has_news(library)? {
+            // The digests cannot be equal, so what comes next is said at once: a round trip less.
+            self.hasty = self.peers.keys().copied().collect();
+            let have = self.hasty.iter().map(|partition| have_of(library, partition));
+            let have = have.collect::<Result<Vec<_>, _>>()?;
+            self.awaited += 1;
+            outputs.push(Output::Send(Message::Have(have).to_bytes()));
+        }
+        Ok(outputs)
+    }
+
+    /// Whether something is here that no receipt knows.
+    fn has_news(&self, library: &impl Library) -> Result<bool, SessionError> {
+        for partition in self.peers.keys() {
+            let receipt = library.receipt(partition)?;
+            if receipt.is_some_and(|receipt| library.vector(partition).is_ok_and(|own| own != receipt.vector))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn on_proof(
@@ -260,7 +288,7 @@ impl Session {
             self.peer_done = true;
             self.said_done = true;
             self.agreed = true;
-            return Ok(vec![Output::Send(Message::Same.to_bytes())]);
+            return Ok(vec![Output::Send(Message::Same.to_bytes()), Output::PeerDone]);
         }
         let list =
             mine.into_iter().map(|(partition, digest)| PartitionDigest { partition, digest }).collect();
@@ -277,16 +305,21 @@ impl Session {
         let mine = digests(library, &peer)?;
         self.peers.clear();
         let mut have = Vec::new();
-        for their in theirs {
+        for their in theirs.iter().filter(|their| !self.hasty.contains(&their.partition)) {
             if mine.get(&their.partition) == Some(&their.digest) {
                 self.peers.extend(as_here(library, [&their.partition].into_iter())?);
             } else {
                 have.push(have_of(library, &their.partition)?);
             }
         }
-        for partition in mine.keys().filter(|p| !theirs.iter().any(|their| their.partition == **p)) {
+        let unnamed = |p: &&Partition| !theirs.iter().any(|their| their.partition == **p);
+        for partition in mine.keys().filter(unnamed).filter(|p| !self.hasty.contains(p)) {
             have.push(have_of(library, partition)?);
         }
+        if have.is_empty() && self.awaited > 0 {
+            return Ok(Vec::new());
+        }
+        self.awaited += 1;
         Ok(vec![Output::Send(Message::Have(have).to_bytes())])
     }
 
@@ -298,7 +331,7 @@ impl Session {
             return Err(ProtocolError::Unexpected.into());
         }
         let scope = library.scope(&peer)?;
-        let mut answer = Vec::new();
+        let (mut answer, mut trails) = (Vec::new(), Vec::new());
         for have in theirs {
             let partition = have.partition;
             if !scope.contains(&partition) && !library.admits(&peer, &partition)? {
@@ -311,32 +344,104 @@ impl Session {
             // An unknown base: nothing can be said of its vector. Asking for it whole costs one more message.
             let Some(base) = base else {
                 self.peers.remove(&partition);
-                answer.push(Have { partition, base: have.base, heads: vec![ASK_WHOLE] });
+                self.whole.insert(partition);
+                let heads = vec![ASK_WHOLE];
+                answer.push(Have { partition, base: have.base, heads, backup_at: None });
                 continue;
             };
             if have.heads.first() == Some(&ASK_WHOLE) {
                 self.peers.remove(&partition);
+                self.whole.insert(partition);
                 let vector = library.vector(&partition)?;
-                answer.push(Have { partition, base: None, heads: vector.since(&Vector::default()) });
+                answer.push(Have::whole(partition, &vector));
                 continue;
             }
+            self.whole.remove(&partition);
             let vector = base.with(&have.heads);
-            let forked = forks(library, &partition, &vector)?;
-            let mine = library.vector(&partition)?;
             if !self.caller {
-                answer.push(Have { partition, base: have.base, heads: mine.since(&base) });
+                let mine = library.vector(&partition)?;
+                let heads = mine.since(&base);
+                answer.push(Have { partition, base: have.base, heads, backup_at: None });
             }
-            let known = Known { vector, receipt: None, base: have.base, forked };
-            self.peers.insert(partition, known);
+            let backup_at = have.backup_at.unwrap_or(0);
+            let known = Known { vector, base: have.base, backup_at, ..Known::default() };
+            trails.extend(self.meet(partition, known, library)?);
         }
-        self.agreed = true;
+        self.awaited = self.awaited.saturating_sub(1);
+        if self.caller && !answer.is_empty() {
+            self.awaited += 1;
+        }
+        self.agreed = self.awaited == 0;
+        // Of what the peer speaks now, it has not been told that all was sent.
+        self.said_done &= self.caller;
         let mut outputs = Vec::new();
         // The caller waits for an answer, even where nothing it speaks of is exchanged with it.
         if !answer.is_empty() || !self.caller {
             outputs.push(Output::Send(Message::Have(answer).to_bytes()));
         }
+        outputs.extend(trails.into_iter().map(|trail| Output::Send(Message::Trail(trail).to_bytes())));
         outputs.extend(self.poll(library, None)?);
         Ok(outputs)
+    }
+
+    /// Takes note of what the peer has of a partition. Where it stands on another branch of a journal, it is asked
+    /// where the two part.
+    fn meet(
+        &mut self,
+        partition: Partition,
+        mut known: Known,
+        library: &impl Library,
+    ) -> Result<Vec<Trail>, SessionError> {
+        let mut trails = Vec::new();
+        let mine = library.vector(&partition)?;
+        for (line, seq) in forks(library, &partition, &known.vector, &mine)? {
+            trails.push(known.part(library, &partition, line, seq)?);
+            // It will have more to send than it thought.
+            self.peer_done = false;
+        }
+        self.peers.insert(partition, known);
+        Ok(trails)
+    }
+
+    /// The peer sees that the branch here is another than its own: the newest of its entries that are here too
+    /// tells both what the other lacks.
+    fn on_trail(&mut self, trail: &Trail, library: &impl Library) -> Result<Vec<Output>, SessionError> {
+        let Some(peer) = self.peer() else { return Err(ProtocolError::Unexpected.into()) };
+        let (partition, line) = (trail.partition, trail.line);
+        let scope = library.scope(&peer)?;
+        let Some(known) = self.peers.get_mut(&partition).filter(|_| scope.contains(&partition)) else {
+            return Err(ProtocolError::Unexpected.into());
+        };
+        let mut common = Head::EMPTY;
+        for head in &trail.heads {
+            if head.seq > common.seq && library.hash_at(&partition, &line, head.seq)? == Some(head.hash) {
+                common = *head;
+            }
+        }
+        known.parted_at(line, common);
+        self.said_done = false;
+        let mut outputs =
+            vec![Output::Send(Message::Common(Common { partition, line, head: common }).to_bytes())];
+        outputs.extend(self.poll(library, None)?);
+        Ok(outputs)
+    }
+
+    fn on_common(&mut self, common: &Common, library: &impl Library) -> Result<Vec<Output>, SessionError> {
+        let (partition, line, head) = (common.partition, common.line, common.head);
+        let parted = self.peers.get_mut(&partition).filter(|known| known.parted.contains(&line));
+        let Some(known) = parted else { return Err(ProtocolError::Unexpected.into()) };
+        if !known.asked.contains(&line) {
+            // Both asked at once, and the peer's own trail has told already.
+            return Ok(Vec::new());
+        }
+        // Only what is here can be common.
+        if head.seq > 0 && library.hash_at(&partition, &line, head.seq)? != Some(head.hash) {
+            return Err(ProtocolError::Unexpected.into());
+        }
+        known.parted_at(line, head);
+        // It says so before it sends what it found to be lacking, and is done only after that.
+        self.peer_done = false;
+        self.poll(library, None)
     }
 
     fn on_batch(&mut self, batch: &Batch, library: &impl Library) -> Result<Vec<Output>, SessionError> {
@@ -354,11 +459,8 @@ impl Session {
         }
         for run in &runs {
             let known = self.peers.entry(run.journal.partition).or_default();
-            let id = run.journal.id();
             let seq = run.first.saturating_add(run.entries.len() as u64).saturating_sub(1);
-            if known.vector.head(&id).seq < seq {
-                known.vector.0.insert(id, Head { seq, ..Head::EMPTY });
-            }
+            known.sent_by_peer(run.journal.id(), seq);
         }
         Ok(vec![Output::Learn { batch: batch.id, runs }])
     }
@@ -399,10 +501,16 @@ impl Session {
             if let Some(known) = self.peers.get_mut(&wire.partition) {
                 known.receipt = Some(receipt.digest());
                 known.base = Some((receipt.epoch, receipt.number));
+                known.backup_at = receipt.backup_at;
             }
             outputs.push(Output::Receipt(Box::new(receipt)));
         }
         Ok(outputs)
+    }
+
+    /// Whether something was asked of the peer, and nothing can be said of what it lacks, or has, before it answers.
+    fn is_asking(&self) -> bool {
+        !self.whole.is_empty() || self.peers.values().any(|known| !known.asked.is_empty())
     }
 
     /// What can be sent now: entries that the peer lacks, as far as the window allows, then receipts. The driver
@@ -425,15 +533,14 @@ impl Session {
         };
         let partitions = Some(&partitions);
         let mut all_sent = true;
-        while let Some(runs) = self.gather(library, partitions)? {
+        while let Some(sending) = self.gather(library, partitions)? {
             if self.batches - self.taken >= WINDOW {
                 all_sent = false;
                 break;
             }
             self.batches += 1;
-            for run in &runs {
-                self.note_sent(library, run)?;
-            }
+            self.note_sent(&sending);
+            let runs: Vec<Run> = sending.into_iter().map(|sending| sending.run).collect();
             outputs.push(Output::Send(Message::Batch(Batch::pack(self.batches, &runs)?).to_bytes()));
         }
         if all_sent {
@@ -441,7 +548,7 @@ impl Session {
             if !receipts.is_empty() {
                 outputs.push(Output::Send(Message::Receipts(receipts).to_bytes()));
             }
-            if !self.said_done {
+            if !self.said_done && !self.is_asking() {
                 self.said_done = true;
                 outputs.push(Output::Send(Message::Done.to_bytes()));
             }
@@ -471,30 +578,36 @@ impl Session {
         &self,
         library: &impl Library,
         partitions: Option<&BTreeSet<Partition>>,
-    ) -> Result<Option<Vec<Run>>, SessionError> {
-        let mut runs: Vec<Run> = Vec::new();
+    ) -> Result<Option<Vec<Sending>>, SessionError> {
+        let mut runs: Vec<Sending> = Vec::new();
         let mut bytes = 0;
         for (partition, known) in &self.peers {
             if partitions.is_some_and(|named| !named.contains(partition)) {
                 continue;
             }
             let mine = library.vector(partition)?;
-            let mut lacking: Vec<(bool, JournalId, u64)> = Vec::new();
-            for (journal, head) in &mine.0 {
-                let theirs = known.vector.head(journal).seq;
-                if head.seq > theirs && !known.forked.contains(journal) && !self.stopped.contains(journal) {
-                    lacking.push((!library.goes_first(partition, journal)?, *journal, theirs));
+            let covered = known.covered(library, partition, &mine)?;
+            let mut lacking: Vec<((u8, u64), JournalId, u64)> = Vec::new();
+            for (line, head) in mine.0.iter().filter(|(line, _)| !self.stopped.contains(line)) {
+                let theirs = covered.get(line).copied().unwrap_or(0);
+                if head.seq > theirs && !known.waits(library, partition, line, head)? {
+                    lacking.push((library.turn(partition, line)?, *line, theirs));
                 }
             }
             lacking.sort_unstable();
-            for (_, journal, after) in lacking {
-                let Some(run) = library.run(partition, &journal, after, BATCH_BYTES.saturating_sub(bytes))?
-                else {
+            for (_, line, after) in lacking {
+                let room = BATCH_BYTES.saturating_sub(bytes);
+                let Some(sending) = library.run(partition, &line, after, room)? else { continue };
+                // A line behind a fork has another name than its journal.
+                if self.stopped.contains(&sending.run.journal.id()) {
                     continue;
-                };
-                bytes += run.entries.iter().map(|e| e.body.as_ref().map_or(0, Vec::len) + 48).sum::<usize>();
-                runs.push(run);
-                if bytes >= BATCH_BYTES {
+                }
+                let bodies = sending.run.entries.iter().map(|e| e.body.as_ref().map_or(0, Vec::len) + 48);
+                bytes += bodies.sum::<usize>();
+                // What comes after a run that was cut may build on the rest of it.
+                let cut = sending.heads.iter().any(|(on, at)| *on == line && at.seq < mine.head(on).seq);
+                runs.push(sending);
+                if cut || bytes >= BATCH_BYTES {
                     return Ok(Some(runs));
                 }
             }
@@ -502,14 +615,12 @@ impl Session {
         Ok((!runs.is_empty()).then_some(runs))
     }
 
-    fn note_sent(&mut self, library: &impl Library, run: &Run) -> Result<(), SessionError> {
-        let (partition, id) = (run.journal.partition, run.journal.id());
-        let seq = run.first + run.entries.len() as u64 - 1;
-        let hash = library.hash_at(&partition, &id, seq)?.unwrap_or(Head::EMPTY.hash);
-        if let Some(known) = self.peers.get_mut(&partition) {
-            known.vector.0.insert(id, Head { seq, hash });
+    fn note_sent(&mut self, sent: &[Sending]) {
+        for sending in sent {
+            if let Some(known) = self.peers.get_mut(&sending.run.journal.partition) {
+                known.vector.0.extend(sending.heads.iter().copied());
+            }
         }
-        Ok(())
     }
 
     fn receipts(
@@ -524,7 +635,8 @@ impl Session {
             }
             let Some(receipt) = library.receipt(partition)? else { continue };
             let digest = receipt.digest();
-            if known.receipt == Some(digest) || known.base == Some((receipt.epoch, receipt.number)) {
+            let here = (Some((receipt.epoch, receipt.number)), receipt.backup_at);
+            if known.receipt == Some(digest) || (known.base, known.backup_at) == here {
                 continue;
             }
             let base = match known.base {
@@ -537,10 +649,13 @@ impl Session {
             if let Some((number, vector)) = base {
                 wire.base = Some(number);
                 wire.heads = receipt.vector.since(&vector);
+                if known.backup_at == receipt.backup_at {
+                    wire.backup = None;
+                }
             }
             receipts.push(wire);
             known.receipt = Some(digest);
-            known.base = Some((receipt.epoch, receipt.number));
+            (known.base, known.backup_at) = here;
         }
         Ok(receipts)
     }
@@ -551,47 +666,8 @@ fn as_here<'a>(
     library: &impl Library,
     partitions: impl Iterator<Item = &'a Partition>,
 ) -> Result<BTreeMap<Partition, Known>, SessionError> {
-    let mut peers = BTreeMap::new();
-    for partition in partitions {
-        let receipt = library.receipt(partition)?;
-        let known = Known {
-            vector: library.vector(partition)?,
-            receipt: receipt.as_ref().map(Receipt::digest),
-            base: receipt.map(|receipt| (receipt.epoch, receipt.number)),
-            forked: BTreeSet::new(),
-        };
-        peers.insert(*partition, known);
-    }
-    Ok(peers)
-}
-
-/// In a [`Have`]: "say your vector whole, I do not know its base".
-const ASK_WHOLE: (JournalId, Head) = (JournalId([0; 32]), Head::EMPTY);
-
-fn have_of(library: &impl Library, partition: &Partition) -> Result<Have, SessionError> {
-    let vector = library.vector(partition)?;
-    Ok(match library.receipt(partition)? {
-        Some(receipt) => Have {
-            partition: *partition,
-            base: Some((receipt.epoch, receipt.number)),
-            heads: vector.since(&receipt.vector),
-        },
-        None => Have { partition: *partition, base: None, heads: vector.since(&Vector::default()) },
-    })
-}
-
-fn forks(
-    library: &impl Library,
-    partition: &Partition,
-    theirs: &Vector,
-) -> Result<BTreeSet<JournalId>, SessionError> {
-    let mut forked = BTreeSet::new();
-    for (journal, head) in &theirs.0 {
-        if library.hash_at(partition, journal, head.seq)?.is_some_and(|hash| hash != head.hash) {
-            forked.insert(*journal);
-        }
-    }
-    Ok(forked)
+    let known = partitions.map(|partition| Ok((*partition, Known::as_here(library, partition)?)));
+    known.collect()
 }
 
 /// A digest per partition in scope: what is known of its entries and of its receipt.

@@ -1,11 +1,12 @@
 //! The office's answer to a wish: a decision, or the first refusal in order of precedence.
 
 use crate::catalogue::{ActRef, Guard, Kind, Need, OutcomeKind, Service, parse_date};
+use crate::journal::EntryHash;
 use crate::refusal::Refusal;
 
 use super::available::{NEED_FREE_REASON, NEED_REASON, ReasonNeed};
 use super::moves::{self, ACT_COMPLETE, MARK_CODES, MARK_PREFIX, Move, NEED_OLD_CARD};
-use super::record::{Actor, Decision, Event, Frozen, RequestRef, Who};
+use super::record::{Actor, Decision, Event, Frozen, Who};
 use super::state::{Position, State};
 
 /// Longest reason, in characters.
@@ -29,7 +30,7 @@ pub struct Wish {
     /// Whether the application lies in the actor's partitions.
     pub place_ok: bool,
     /// The request that brought it; none from the console.
-    pub request: Option<RequestRef>,
+    pub request: Option<EntryHash>,
     /// The time the phone claims, in unix seconds.
     pub claimed_at: Option<i64>,
     /// The reason in free words.

@@ -4,7 +4,7 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use crate::catalogue::Role;
-use crate::journal::{AttachmentHash, AuthorId, ChangeHash, JournalId};
+use crate::journal::{AttachmentHash, AuthorId, ChangeHash, EntryHash};
 use crate::refusal::Refusal;
 
 /// One line of the official record.
@@ -19,7 +19,7 @@ pub struct Decision {
     pub kind: Event,
     /// The request it answers; none where the office acted by itself.
     #[n(2)]
-    pub request: Option<RequestRef>,
+    pub request: Option<EntryHash>,
     /// Who acted, under which role.
     #[n(3)]
     pub actor: Actor,
@@ -105,18 +105,6 @@ impl<'b, C> Decode<'b, C> for Event {
         }
         Ok(event)
     }
-}
-
-/// Which request is meant: its journal and sequence number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cbor(array)]
-pub struct RequestRef {
-    /// The journal.
-    #[n(0)]
-    pub journal: JournalId,
-    /// The sequence number.
-    #[n(1)]
-    pub seq: u64,
 }
 
 /// Who acted, under which role.
@@ -227,7 +215,7 @@ mod tests {
         Decision {
             act: "ajukan".into(),
             kind,
-            request: Some(RequestRef { journal: JournalId([1; 32]), seq: 7 }),
+            request: Some(EntryHash([1; 32])),
             actor: Actor { who: Who::Staff(3), role: Role::FrontOffice },
             at: 1_767_600_000,
             claimed_at: None,
@@ -265,17 +253,17 @@ mod tests {
         let bytes = minicbor::to_vec(decision(Event::Refused(Refusal::AlasanWajib))).unwrap();
         let zeros = |byte: &str| byte.repeat(32);
         let expected = [
-            "8c",                                // array of 12
-            "66616a756b616e",                    // "ajukan"
-            "82016c616c6173616e5f77616a6962",    // [1, "alasan_wajib"]
-            &format!("825820{}07", zeros("01")), // [journal, 7]
-            "8282018103",                        // [[1, [3]],
-            "6c66726f6e742d6f6666696365",        //  "front-office"]
-            "1a695b6f80",                        // at
-            "f6",                                // no claim
-            "65627572616d",                      // "buram"
-            "8182626b6b65627572616d",            // [["kk", "buram"]]
-            "81826a6e6f6d6f725f73657269624131",  // [["nomor_seri", "A1"]]
+            "8c",                               // array of 12
+            "66616a756b616e",                   // "ajukan"
+            "82016c616c6173616e5f77616a6962",   // [1, "alasan_wajib"]
+            &format!("5820{}", zeros("01")),    // the request
+            "8282018103",                       // [[1, [3]],
+            "6c66726f6e742d6f6666696365",       //  "front-office"]
+            "1a695b6f80",                       // at
+            "f6",                               // no claim
+            "65627572616d",                     // "buram"
+            "8182626b6b65627572616d",           // [["kk", "buram"]]
+            "81826a6e6f6d6f725f73657269624131", // [["nomor_seri", "A1"]]
             "02",
             &format!("82815820{}815820{}", zeros("02"), zeros("03")),
             "f5",

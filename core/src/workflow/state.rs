@@ -140,7 +140,11 @@ pub fn apply(service: &Service, state: &mut State, decision: &Decision) -> bool 
     match &decision.kind {
         Event::Done => {
             let ways = moves::moves(service, state);
-            let Some(way) = ways.into_iter().find(|way| way.act() == decision.act) else { return false };
+            let Some(way) = ways.into_iter().find(|way| way.act() == decision.act) else {
+                // Decided anew after a restore, and what had been decided before came back.
+                state.contradictions += 1;
+                return false;
+            };
             carry_out(service, state, &way, decision);
             true
         }

@@ -9,7 +9,7 @@ use loket_core::store::{Store, Table};
 use serde_json::json;
 
 use super::Answer;
-use crate::config::{Failure, Folder, dice};
+use crate::config::{Failure, Folder, dice, now};
 use crate::office::Office;
 
 /// Rows read at a time.
@@ -23,6 +23,16 @@ pub(super) enum Command {
     List,
     #[command(about = "Cabut sebuah perangkat: yang dikirim setelah ini tidak dihitung")]
     Revoke(RevokeArgs),
+    #[command(about = "Pindahkan sebuah perangkat ke wilayah lain")]
+    Transfer(TransferArgs),
+}
+
+#[derive(clap::Args)]
+pub(super) struct TransferArgs {
+    #[arg(help = "Perangkat: awal kodenya, paling sedikit 8 huruf")]
+    device: String,
+    #[arg(long, required = true, num_args = 1.., help = "Kode kecamatan atau desa yang baru")]
+    partition: Vec<String>,
 }
 
 #[derive(clap::Args)]
@@ -45,6 +55,7 @@ pub(super) fn run(folder: &Folder, command: Command) -> Result<Answer, Failure> 
     match command {
         Command::List => list(folder),
         Command::Revoke(args) => revoke(folder, &args),
+        Command::Transfer(args) => transfer(folder, &args),
     }
 }
 
@@ -123,6 +134,21 @@ fn revoke(folder: &Folder, args: &RevokeArgs) -> Result<Answer, Failure> {
     })?;
     let text = format!("Perangkat {device} dicabut. Pekerjaannya sampai saat ini tetap dihitung.");
     Ok(Answer::new(json!({ "device": device.to_hex(), "cause": args.cause }), text))
+}
+
+fn transfer(folder: &Folder, args: &TransferArgs) -> Result<Answer, Failure> {
+    let mut office = folder.office()?;
+    let (device, (partitions, left)) = super::write(&mut office, |office| {
+        let device = find(office, &args.device)?;
+        Ok((device, office.transfer(&device, &args.partition, now(), &mut dice)?))
+    })?;
+    let names = |all: &[Partition]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let text = format!(
+        "Perangkat {device} dipindahkan. Pekerjaannya di {} wilayah lama dihitung sampai saat ini; yang menyusul          ditahan: lihat `loket held list`.",
+        left.len()
+    );
+    let json = json!({ "device": device.to_hex(), "partitions": names(&partitions), "left": names(&left) });
+    Ok(Answer::new(json, text))
 }
 
 /// Lets a device into the partition of a need-to-know application.

@@ -24,7 +24,8 @@ pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
     let (partition, id) = office.replica.need(&args.number)?;
     let case = office.replica.case(&partition, &id)?;
     note_read(&mut office, &id, "export")?;
-    keep(&args.out, &case.document.export()).map_err(|error| Failure::file(&args.out, &error))?;
+    let document = case.document.export().map_err(|error| Failure::new(error.to_string()))?;
+    keep(&args.out, &document).map_err(|error| Failure::file(&args.out, &error))?;
     let heads: Vec<String> = case.document.heads().iter().map(ChangeHash::to_hex).collect();
     let text = format!("Dokumen disimpan di {}.", args.out.display());
     Ok(Answer::new(json!({ "heads": heads }), text))

@@ -24,7 +24,7 @@ pub(super) struct Args {
 pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
     let mut office = folder.office()?;
     let (partition, id) = office.replica.need(&args.number)?;
-    let case = office.replica.case(&partition, &id)?;
+    let case = office.replica.judged_case(&partition, &id)?;
     // Noted before it is shown: nobody reads without a trace.
     note_read(&mut office, &id, "show")?;
     let shown = shown(&office, &case)?;

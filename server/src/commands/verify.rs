@@ -18,8 +18,7 @@ pub(super) fn run(folder: &Folder) -> Result<Answer, Failure> {
     let signer = folder.signer()?;
     let replica = folder.replica(&*signer)?;
     let bar = super::at_work("memeriksa catatan kantor");
-    let mut verified = verify(&replica)?;
-    verify_attachments(&replica, &Shelves::new(folder.attachments()), &mut verified)?;
+    let verified = verify_all(&replica, &Shelves::new(folder.attachments()))?;
     bar.finish_and_clear();
     let Verified { entries, applications, faults } = verified;
     if !faults.is_empty() {
@@ -36,6 +35,13 @@ pub(super) fn run(folder: &Folder) -> Result<Answer, Failure> {
         json,
         format!("{entries} entri dan {applications} permohonan diperiksa: tidak ada kesalahan."),
     ))
+}
+
+/// Everything in a replica's store, and the scans that it has on record.
+pub(super) fn verify_all<S: Store>(replica: &Replica<S>, shelves: &Shelves) -> Result<Verified, Failure> {
+    let mut verified = verify(replica)?;
+    verify_attachments(replica, shelves, &mut verified)?;
+    Ok(verified)
 }
 
 /// Every scan that is on record as arrived is there.

@@ -2,7 +2,6 @@
 
 use loket_core::journal::EntryHash;
 use loket_core::replica::ReplicaError;
-use loket_core::replica::rows;
 use loket_core::replica::view::time_text;
 use loket_core::store::{Store, Table};
 use serde_json::json;
@@ -20,11 +19,11 @@ pub(super) fn run(folder: &Folder) -> Result<Answer, Failure> {
     let mut text = String::new();
     for partition in replica.store.partitions()? {
         for (key, id) in replica.store.scan(&partition, Table::Pending, &[], None, MAX_SHOWN)? {
-            let (journal, seq) = rows::parse_seq_key(&key)?;
+            let request = EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permintaan"))?;
             let id = EntryHash::try_from(&id[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
             let case = replica.case(&partition, &id)?;
             let Some(row) = replica.row(&partition, &id)? else { continue };
-            let asked = case.requests.iter().find(|asked| asked.journal == journal && asked.seq == seq);
+            let asked = case.requests.iter().find(|asked| asked.hash == request);
             let Some(asked) = asked else { continue };
             let (by, since) = (replica.author_name(&case, &asked.author)?, time_text(asked.request.time));
             text.push_str(&format!(

@@ -5,13 +5,13 @@
 //! is the author of an entry, whoever carried it here, and only what was new and has been taken in: nobody can use up
 //! another's allowance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use loket_core::journal::run::Run;
 use loket_core::journal::vector::MAX_JOURNALS;
 use loket_core::journal::{AuthorId, JournalId, Partition};
 use loket_core::replica::ReplicaError;
-use loket_core::replica::learn::{LearnError, MAX_SCOPE};
+use loket_core::replica::learn::{LearnError, Learned, MAX_SCOPE};
 use loket_core::store::{Store, Table};
 use loket_core::time::WIB;
 use minicbor::{Decode, Encode};
@@ -28,6 +28,9 @@ pub const ATTACHMENT_BYTES_A_DAY: u64 = 2 << 30;
 pub const SECRETS_A_DAY: u64 = 100;
 /// Journals of one author in one partition: how often a phone may be restored before it has to be enrolled anew.
 pub const JOURNALS: usize = 8;
+/// Lines of one author in one partition, its journals among them: each restore from an old copy may leave one, and cut
+/// another in two.
+pub const LINES: usize = 16;
 
 /// What one device may bring. An office that imports an archive sets others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +112,8 @@ impl Usage {
     }
 }
 
-/// What of a run is new where the journal's head has this number.
+/// What of a run may be new where the journal's head has this number. What leaves the journal before that is not seen
+/// here, and counted when it has been taken in.
 fn asked(run: &Run, head: u64) -> Usage {
     let known = usize::try_from(head.saturating_add(1).saturating_sub(run.first)).unwrap_or(usize::MAX);
     let new = run.entries.iter().skip(known);
@@ -126,12 +130,14 @@ fn asked(run: &Run, head: u64) -> Usage {
 pub(super) struct Admission {
     /// Runs that are not looked at any further.
     pub(super) refused: Vec<(JournalId, LearnError)>,
-    /// What the others bring, where they are taken in.
-    charges: Vec<(JournalId, AuthorId, Usage)>,
+    /// Authors of runs that open a need-to-know application, where they are taken in.
+    opening: Vec<(JournalId, AuthorId)>,
     /// What each author would have brought by now.
     usage: BTreeMap<AuthorId, Usage>,
-    /// Journals of a partition by author, those of this delivery among them.
-    journals: BTreeMap<Partition, BTreeMap<AuthorId, usize>>,
+    /// Journals that begin in this delivery.
+    begun: BTreeSet<JournalId>,
+    /// Journals and lines of a partition by author, those of this delivery among them.
+    lines: BTreeMap<Partition, BTreeMap<AuthorId, (usize, usize)>>,
 }
 
 impl Admission {
@@ -167,11 +173,13 @@ impl<S: Store> Office<S> {
         let id = run.journal.id();
         let head = self.replica.head(&partition, &id)?.seq;
         let mut more = asked(run, head);
-        if head == 0 && !self.one_more_journal(&author, &partition, admission)? {
+        let begins = head == 0 && admission.begun.insert(id);
+        if !self.goes_on(run, head)? && !self.one_more_line(&author, &partition, begins, admission)? {
             return Ok(Err(LearnError::Journals));
         }
         if self.replica.opens(&author, &partition)? {
             more.secrets = 1;
+            admission.opening.push((id, author));
             if self.replica.scope_of(&author)?.len() >= MAX_SCOPE {
                 return Ok(Err(LearnError::Allowance));
             }
@@ -181,38 +189,51 @@ impl<S: Store> Office<S> {
             None => self.usage(&author, now)?,
         };
         let after = before.plus(&more);
-        if more.entries > 0 && !after.is_within(&self.allowances) {
+        // Beyond already: what seems to be known may be another branch.
+        let is_beyond = !before.is_within(&self.allowances);
+        if is_beyond || (more.entries > 0 && !after.is_within(&self.allowances)) {
             return Ok(Err(LearnError::Allowance));
         }
         admission.usage.insert(author, after);
-        admission.charges.push((id, author, more));
         Ok(Ok(()))
     }
 
-    /// Counts one more journal of an author in a partition; says whether there may be one.
-    fn one_more_journal(
+    /// Whether a run goes on where a line ends: then it adds none.
+    fn goes_on(&self, run: &Run, head: u64) -> Result<bool, ReplicaError> {
+        let Some(after) = run.after else { return Ok(head > 0 && run.first == head.saturating_add(1)) };
+        let partition = run.journal.partition;
+        let Some(at) = self.replica.locate(&partition, &after)? else { return Ok(false) };
+        Ok(self.replica.line(&partition, &at.line)?.is_some_and(|row| row.head.hash == after && !row.forked))
+    }
+
+    /// Counts one more line of an author in a partition, which may begin a journal; says whether there may be one.
+    fn one_more_line(
         &self,
         author: &AuthorId,
         partition: &Partition,
+        begins: bool,
         admission: &mut Admission,
     ) -> Result<bool, ReplicaError> {
-        let all = match admission.journals.entry(*partition) {
+        let all = match admission.lines.entry(*partition) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                let mut all: BTreeMap<AuthorId, usize> = BTreeMap::new();
+                let mut all: BTreeMap<AuthorId, (usize, usize)> = BTreeMap::new();
                 for row in self.replica.journals(partition)?.values() {
-                    *all.entry(row.journal.author).or_default() += 1;
+                    let (journals, lines) = all.entry(row.journal.author).or_default();
+                    *journals += usize::from(row.fork.is_none());
+                    *lines += 1;
                 }
                 entry.insert(all)
             }
         };
         // The office's own is always among those that a vector has to hold.
-        let full = all.values().sum::<usize>() >= MAX_JOURNALS - 1;
-        let count = all.entry(*author).or_default();
-        if full || *count >= self.allowances.journals {
+        let full = all.values().map(|(_, lines)| lines).sum::<usize>() >= MAX_JOURNALS - 1;
+        let (journals, lines) = all.entry(*author).or_default();
+        if full || *lines >= LINES || (begins && *journals >= self.allowances.journals) {
             return Ok(false);
         }
-        *count += 1;
+        *journals += usize::from(begins);
+        *lines += 1;
         Ok(true)
     }
 
@@ -220,19 +241,20 @@ impl<S: Store> Office<S> {
     pub(super) fn charge(
         &mut self,
         admission: &Admission,
-        refused: &[(JournalId, LearnError)],
+        learned: &Learned,
         now: i64,
     ) -> Result<(), ReplicaError> {
-        let mut used: BTreeMap<AuthorId, Usage> = BTreeMap::new();
-        for (journal, author, more) in &admission.charges {
-            if *more != Usage::default() && !refused.iter().any(|(other, _)| other == journal) {
-                let before = used.get(author).copied().unwrap_or_default();
-                used.insert(*author, before.plus(more));
+        for (author, (entries, bytes)) in &learned.brought {
+            if *author == self.replica.office_author() {
+                continue;
             }
-        }
-        for (author, more) in used {
-            let usage = self.usage(&author, now)?.plus(&more);
-            self.put_local(Table::Meta, &usage_key(&author), &usage)?;
+            let opened = admission.opening.iter().filter(|(journal, by)| {
+                by == author && !learned.refused.iter().any(|(refused, _)| refused == journal)
+            });
+            let secrets = opened.count() as u64;
+            let more = Usage { entries: *entries, bytes: *bytes, secrets, ..Usage::default() };
+            let usage = self.usage(author, now)?.plus(&more);
+            self.put_local(Table::Meta, &usage_key(author), &usage)?;
         }
         Ok(())
     }
@@ -349,12 +371,12 @@ mod tests {
                     application: Some(EntryHash([1; 32])),
                     extension: None,
                 };
-                let entry = StoredEntry { hash: header.hash(), header, content: Content::Present(body) };
+                let entry = StoredEntry::new(header, Content::Present(body));
                 at = Head { seq: at.seq + 1, hash: entry.hash };
                 entries.push(WireEntry::close(&entry, None));
             }
             let signature = key.sign(&signed_bytes(&journal.id(), &at)).unwrap();
-            runs.push(Run { journal, first, entries, signature });
+            runs.push(Run { journal, first, entries, signature, after: None });
         }
         runs
     }

@@ -1,9 +1,9 @@
 //! What the office knows of scans: which are whole, and the entry that says so to everyone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use loket_core::journal::body::{Body, HeldAttachments, Value};
-use loket_core::journal::{AttachmentHash, Content, EntryHash, JournalId, Partition};
+use loket_core::journal::{AttachmentHash, Content, EntryHash, JournalId, Partition, StoredEntry};
 use loket_core::replica::ReplicaError;
 use loket_core::replica::write::Dice;
 use loket_core::store::{Query, Store};
@@ -19,14 +19,14 @@ impl<S: Store> Office<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<(), ReplicaError> {
-        let mut edits: BTreeSet<(Partition, JournalId, u64)> = BTreeSet::new();
+        let mut edits: BTreeSet<(Partition, EntryHash)> = BTreeSet::new();
         let mut cases: BTreeSet<(Partition, EntryHash)> = BTreeSet::new();
         for (partition, hash) in arrived {
             let Some(mut row) = self.replica.attachment(partition, hash)? else { continue };
             row.here = true;
             self.replica.put_attachment(partition, hash, &row)?;
-            for (journal, seq, id) in self.replica.namings(partition, hash)? {
-                edits.insert((*partition, journal, seq));
+            for (edit, id) in self.replica.namings(partition, hash)? {
+                edits.insert((*partition, edit));
                 cases.insert((*partition, id));
             }
         }
@@ -45,40 +45,48 @@ impl<S: Store> Office<S> {
     /// One entry a partition: the edits all of whose attachments are here, as spans.
     fn tell_held(
         &mut self,
-        edits: &BTreeSet<(Partition, JournalId, u64)>,
+        edits: &BTreeSet<(Partition, EntryHash)>,
         dice: &mut Dice<'_>,
     ) -> Result<(), ReplicaError> {
-        let partitions: BTreeSet<Partition> = edits.iter().map(|(partition, ..)| *partition).collect();
-        for partition in partitions {
-            let mut spans: Vec<(JournalId, u64, u64)> = Vec::new();
-            for (_, journal, seq) in edits.iter().filter(|(p, ..)| *p == partition) {
-                if !self.edit_is_held(&partition, journal, *seq)? {
-                    continue;
-                }
+        let mut held: BTreeMap<Partition, BTreeMap<(JournalId, u64), EntryHash>> = BTreeMap::new();
+        for (partition, edit) in edits {
+            if let Some(entry) = self.held_edit(partition, edit)? {
+                held.entry(*partition).or_default().insert((entry.line, entry.header.seq), entry.hash);
+            }
+        }
+        for (partition, edits) in held {
+            let mut spans: Vec<(EntryHash, u64)> = Vec::new();
+            let mut before: Option<(JournalId, u64)> = None;
+            for ((line, seq), hash) in edits {
                 match spans.last_mut() {
-                    Some((last, _, end)) if last == journal && *end + 1 == *seq => *end = *seq,
-                    _ => spans.push((*journal, *seq, *seq)),
+                    Some((last, count)) if before == Some((line, seq - 1)) => {
+                        (*last, *count) = (hash, *count + 1);
+                    }
+                    _ => spans.push((hash, 1)),
                 }
+                before = Some((line, seq));
             }
-            if !spans.is_empty() {
-                self.append(partition, None, &Body::HeldAttachments(HeldAttachments { spans }), dice)?;
-            }
+            self.append(partition, None, &Body::HeldAttachments(HeldAttachments { spans }), dice)?;
         }
         Ok(())
     }
 
-    /// Whether every attachment that an edit names is here.
-    fn edit_is_held(
+    /// An edit all of whose attachments are here.
+    fn held_edit(
         &self,
         partition: &Partition,
-        journal: &JournalId,
-        seq: u64,
+        edit: &EntryHash,
+    ) -> Result<Option<StoredEntry>, ReplicaError> {
+        let mut found = self.replica.store.entries(partition, Query::Hash(edit), 1)?;
+        let Some((_, entry)) = found.pop() else { return Ok(None) };
+        Ok(self.names_only_held(partition, &entry)?.then_some(entry))
+    }
+
+    pub(super) fn names_only_held(
+        &self,
+        partition: &Partition,
+        entry: &StoredEntry,
     ) -> Result<bool, ReplicaError> {
-        let found =
-            self.replica.store.entries(partition, Query::Journal(journal, seq.saturating_sub(1)), 1)?;
-        let Some((_, entry)) = found.first().filter(|(_, entry)| entry.header.seq == seq) else {
-            return Ok(false);
-        };
         let Content::Present(bytes) = &entry.content else { return Ok(false) };
         let Ok(Body::Edit(edit)) = Body::from_bytes(bytes) else { return Ok(false) };
         for op in &edit.ops {

@@ -61,6 +61,9 @@ impl<S: Store> Office<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<(Case, Decision), ActError> {
+        if self.heals(partition)? {
+            return Err(ActError::Refused(Refusal::SedangDipulihkan));
+        }
         let case = self.replica.materialise(partition, id)?;
         let staff = self.staff(act.staff)?;
         if act.act == ACT_RELEASE && matches!(staff.role, Role::FrontOffice | Role::Admin) {

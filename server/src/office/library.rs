@@ -5,14 +5,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use loket_core::identity::{PublicKey, Signature, Signer};
 use loket_core::journal::receipt::{MAX_HELD, Receipt};
-use loket_core::journal::run::Run;
+use loket_core::journal::run::Head;
 use loket_core::journal::vector::Vector;
 use loket_core::journal::{AuthorId, EntryHash, JournalId, Partition};
-use loket_core::replica::{Replica, ReplicaError};
-use loket_core::store::{Store, Table};
-use loket_core::sync::Library;
+use loket_core::replica::lines::At;
+use loket_core::replica::{Replica, ReplicaError, rows};
+use loket_core::store::{Store, StoreError, Table};
+use loket_core::sync::{Library, Sending};
+use minicbor::{Decode, Encode};
 
 use super::Office;
+
+/// The row that keeps what the last verified backup holds of a partition.
+const BACKUP: &[u8] = b"backup";
+
+/// What the last verified backup holds of a partition (`Table::Receipt`).
+#[derive(Debug, Clone, Default, Encode, Decode)]
+#[cbor(array)]
+struct BackupRow {
+    /// When it was made, in seconds since 1970; 0 where there is none.
+    #[n(0)]
+    at: i64,
+    #[n(1)]
+    heads: Vec<(JournalId, Head)>,
+}
 
 /// Receipts that are kept signed.
 const MAX_CACHED: usize = 10_000;
@@ -47,6 +63,13 @@ impl<S: Store> Office<S> {
         }
     }
 
+    /// Takes note of what a verified backup holds of a partition: receipts tell it from now on. The caller holds a
+    /// transaction.
+    pub fn backed_up(&mut self, partition: &Partition, vector: &Vector, at: i64) -> Result<(), ReplicaError> {
+        let row = BackupRow { at, heads: vector.0.iter().map(|(line, head)| (*line, *head)).collect() };
+        Ok(self.replica.store.put(partition, Table::Receipt, BACKUP, Some(&rows::encode(&row)))?)
+    }
+
     /// The office's epoch: a new one begins with a restored backup.
     pub fn office_epoch(&self) -> u64 {
         self.office_epoch
@@ -59,17 +82,26 @@ impl<S: Store> OfficeLibrary<'_, S> {
         Ok(rows.iter().filter_map(|(key, _)| EntryHash::try_from(key.get(5..)?).ok()).collect())
     }
 
+    fn backup(&self, partition: &Partition) -> Result<BackupRow, ReplicaError> {
+        let row = self.replica.store.get(partition, Table::Receipt, BACKUP)?;
+        Ok(row.map(|bytes| rows::decode(&bytes)).transpose()?.unwrap_or_default())
+    }
+
     fn make(&self, partition: &Partition) -> Result<Receipt, ReplicaError> {
-        // The number is read before the vector: should an entry arrive in between, the receipt says more than
-        // its number, never less.
+        let backup = self.backup(partition)?;
+        // The number is read before the vector, which is then taken back to it.
         let number = self.replica.position(partition)?;
+        let vector = self.replica.vector_at(partition, number)?;
+        // A fork that was found in between: then the next asking finds it all.
+        let vector = vector.ok_or(StoreError::Busy)?;
         let mut receipt = Receipt {
             partition: *partition,
             epoch: self.epoch,
             number,
             time: self.now,
-            vector: self.replica.vector_at(partition, number)?,
-            backup: Vector::default(),
+            vector,
+            backup: Vector(backup.heads.into_iter().collect()),
+            backup_at: backup.at,
             held: self.held(partition)?,
             signature: Signature([0; 64]),
         };
@@ -95,7 +127,9 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
     }
 
     fn admits(&self, peer: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError> {
-        self.replica.opens(peer, partition)
+        // Its random name is known to those alone to whom it was opened; after a restore the office may not know yet
+        // that it was. They may bring what they have, and get nothing.
+        Ok(matches!(partition, Partition::NeedToKnow(_)) && self.replica.editor_key(peer)?.is_some())
     }
 
     fn vector(&self, partition: &Partition) -> Result<Vector, ReplicaError> {
@@ -111,14 +145,16 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
         if epoch != self.epoch || number > self.replica.position(partition)? {
             return Ok(None);
         }
-        self.replica.vector_at(partition, number).map(Some)
+        self.replica.vector_at(partition, number)
     }
 
     fn receipt(&self, partition: &Partition) -> Result<Option<Receipt>, ReplicaError> {
         let number = self.replica.position(partition)?;
+        let says = (self.epoch, number, self.backup(partition)?.at);
         {
             let cached = self.receipts.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(receipt) = cached.get(partition).filter(|receipt| receipt.number == number) {
+            let same = |r: &&Arc<Receipt>| (r.epoch, r.number, r.backup_at) == says;
+            if let Some(receipt) = cached.get(partition).filter(same) {
                 return Ok(Some(Receipt::clone(receipt)));
             }
         }
@@ -137,7 +173,7 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
         journal: &JournalId,
         after: u64,
         bytes: usize,
-    ) -> Result<Option<Run>, ReplicaError> {
+    ) -> Result<Option<Sending>, ReplicaError> {
         self.replica.run(partition, journal, after, bytes)
     }
 
@@ -150,7 +186,15 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
         self.replica.hash_at(partition, journal, seq)
     }
 
-    fn goes_first(&self, partition: &Partition, journal: &JournalId) -> Result<bool, ReplicaError> {
-        self.replica.is_office_journal(partition, journal)
+    fn way(&self, partition: &Partition, hash: &EntryHash) -> Result<Vec<At>, ReplicaError> {
+        self.replica.way_to(partition, hash)
+    }
+
+    fn forked(&self, partition: &Partition, line: &JournalId) -> Result<bool, ReplicaError> {
+        Ok(self.replica.line(partition, line)?.is_some_and(|row| row.forked))
+    }
+
+    fn turn(&self, partition: &Partition, line: &JournalId) -> Result<(u8, u64), ReplicaError> {
+        self.replica.turn(partition, line)
     }
 }

@@ -25,6 +25,15 @@ pub const MAX_NAME: usize = 200;
 /// Partitions of one certificate.
 pub const MAX_PARTITIONS: usize = 500;
 
+/// Certificates that one run of [`Office::expire`] looks at.
+pub const MAX_LOOKED: usize = 2000;
+/// A revocation's cause where the device was transferred.
+const CAUSE_MOVED: &str = "pindah";
+/// A revocation's cause where the certificate's time was over.
+const CAUSE_EXPIRED: &str = "kedaluwarsa";
+/// Prefix of the rows that say which device was ever certified where.
+const SCOPE: &[u8] = b"scope/";
+
 /// A member of staff.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 #[cbor(array)]
@@ -183,12 +192,104 @@ impl<S: Store> Office<S> {
             return Err(ReplicaError::refused("perangkat tidak dikenal: lihat `loket device list`"));
         }
         for partition in scope {
-            let journals = self.replica.journals(&partition)?;
-            let own = journals.iter().filter(|(_, row)| row.journal.author == *author);
-            let last = own.map(|(id, row)| (*id, row.head.seq)).collect();
-            let body = Body::Revocation(Revocation { author: *author, last, cause: cause.to_owned() });
-            self.append(partition, None, &body, dice)?;
+            self.end(author, partition, cause, dice)?;
         }
         Ok(())
+    }
+
+    /// Ends a device's certificate in one partition, at what the office holds of it now.
+    fn end(
+        &mut self,
+        author: &AuthorId,
+        partition: Partition,
+        cause: &str,
+        dice: &mut Dice<'_>,
+    ) -> Result<(), ReplicaError> {
+        let journals = self.replica.journals(&partition)?;
+        let own = journals.iter().filter(|(_, row)| row.journal.author == *author);
+        let last = own.map(|(_, row)| (row.journal.id(), row.head)).collect();
+        let body = Body::Revocation(Revocation { author: *author, last, cause: cause.to_owned() });
+        self.append(partition, None, &body, dice)
+    }
+
+    /// Moves a device to these region codes: certified there, and its certificates end (`pindah`) in the places that
+    /// it leaves, at what the office holds of it now, and in the need-to-know applications that were filed there.
+    /// The caller holds a transaction. Returns the partitions that it has and those that it left.
+    ///
+    /// # Errors
+    /// Where it has no certificate that holds, or a code is no region.
+    pub fn transfer(
+        &mut self,
+        author: &AuthorId,
+        codes: &[String],
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<(Vec<Partition>, Vec<Partition>), ReplicaError> {
+        let scope = self.replica.scope_of(author)?;
+        let mut newest: Option<Certificate> = None;
+        for partition in &scope {
+            let row = self.replica.certificate(partition, author)?.map(|row| row.certificate);
+            let later = |old: &Certificate| row.as_ref().is_some_and(|row| row.not_after > old.not_after);
+            if newest.as_ref().is_none_or(later) {
+                newest = row;
+            }
+        }
+        let Some(before) = newest else {
+            return Err(ReplicaError::refused(
+                "perangkat ini tidak lagi terdaftar: daftarkan ulang dengan `loket invite`",
+            ));
+        };
+        let partitions = self.expand(codes)?;
+        let mut left = Vec::new();
+        for partition in scope {
+            let place = match partition {
+                Partition::NeedToKnow(_) => self.filed_at(&partition)?,
+                other => Some(other),
+            };
+            if place.is_none_or(|place| !partitions.contains(&place)) {
+                self.end(author, partition, CAUSE_MOVED, dice)?;
+                left.push(partition);
+            }
+        }
+        // Later than the one before, also within one second: the phone goes by its newest certificate.
+        let now = now.max(before.not_after.saturating_sub(CERTIFICATE_SECONDS).saturating_add(1));
+        self.certify(before.key, before.role, &partitions, &before.officer, now, dice)?;
+        Ok((partitions, left))
+    }
+
+    /// Where the application of a need-to-know partition was filed.
+    fn filed_at(&self, partition: &Partition) -> Result<Option<Partition>, ReplicaError> {
+        let rows = self.replica.store.scan(partition, Table::Application, &[], None, 1)?;
+        let Some((_, row)) = rows.first() else { return Ok(None) };
+        Ok(rows::decode::<rows::ApplicationRow>(row)?.place)
+    }
+
+    /// Ends certificates whose time is over (`kedaluwarsa`), at what the office holds of each device now. Looks at
+    /// [`MAX_LOOKED`] certificates behind `after` and returns how many it ended, and where to go on; nothing where
+    /// it came to the end. The caller holds a transaction.
+    pub fn expire(
+        &mut self,
+        after: Option<&[u8]>,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<(usize, Option<Vec<u8>>), ReplicaError> {
+        let rows = self.replica.store.scan(&Partition::Office, Table::Meta, SCOPE, after, MAX_LOOKED)?;
+        let mut ended = 0;
+        for (key, _) in &rows {
+            let rest = key.get(SCOPE.len()..).unwrap_or_default();
+            let Some((author, partition)) = rest.split_at_checked(32) else { continue };
+            let (Ok(author), Some(partition)) =
+                (AuthorId::try_from(author), Partition::from_bytes(partition))
+            else {
+                continue;
+            };
+            let row = self.replica.certificate(&partition, &author)?;
+            if row.is_some_and(|row| row.revoked.is_none() && row.certificate.not_after <= now) {
+                self.end(&author, partition, CAUSE_EXPIRED, dice)?;
+                ended += 1;
+            }
+        }
+        let next = rows.last().filter(|_| rows.len() == MAX_LOOKED).map(|(key, _)| key.clone());
+        Ok((ended, next))
     }
 }

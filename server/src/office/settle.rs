@@ -6,17 +6,18 @@ use std::collections::BTreeSet;
 use loket_core::catalogue::{ActKind, Role};
 use loket_core::checks::{self, What};
 use loket_core::journal::body::{Body, frozen_digest};
-use loket_core::journal::{AttachmentHash, ChangeHash, JournalId, Partition};
+use loket_core::journal::{AttachmentHash, ChangeHash, EntryHash, Partition};
 use loket_core::number::Number;
 use loket_core::refusal::Refusal;
 use loket_core::replica::ReplicaError;
 use loket_core::replica::case::{Case, CaseRequest};
+use loket_core::replica::lines::At;
 use loket_core::replica::view::{DUPLICATE, conflict_names};
 use loket_core::replica::write::{Dice, attachments};
 use loket_core::store::{Store, Table};
 use loket_core::time::today;
 use loket_core::workflow::{
-    Actor, Decision, Event, Frozen, RequestRef, Submission, View, Who, Wish, answer, complete, state,
+    Actor, Decision, Event, Frozen, Submission, View, Who, Wish, answer, complete, state,
 };
 
 use super::Office;
@@ -38,6 +39,10 @@ impl<S: Store> Office<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<Case, ReplicaError> {
+        if self.heals(&case.partition)? {
+            self.follow_up(&case, now)?;
+            return Ok(case);
+        }
         case = self.tell_apart(case, now, dice)?;
         let open: Vec<CaseRequest> = case.open_requests().cloned().collect();
         for request in open {
@@ -103,7 +108,11 @@ impl<S: Store> Office<S> {
     ) -> Result<Case, ReplicaError> {
         let Some(file) = case.service.clone() else { return Ok(case) };
         let certificate = self.replica.certificate(&case.partition, &request.author)?;
-        let admitted = certificate.as_ref().is_some_and(|row| row.admits(&request.journal, request.seq));
+        let at = At { line: request.line, seq: request.seq };
+        let admitted = match &certificate {
+            Some(row) => self.replica.admits(&case.partition, row, at)?,
+            None => false,
+        };
         let role = certificate.as_ref().map_or(Role::PetugasLapangan, |row| row.certificate.role);
         let kind = file.service.act(&request.request.act).map(|act| act.kind());
         let freeze = match kind {
@@ -119,7 +128,7 @@ impl<S: Store> Office<S> {
             act: request.request.act.clone(),
             actor: Actor { who: Who::Device(request.author), role },
             place_ok: admitted,
-            request: Some(RequestRef { journal: request.journal, seq: request.seq }),
+            request: Some(request.hash),
             claimed_at: Some(request.request.time),
             reason: request.request.reason.clone(),
             marks: Vec::new(),
@@ -127,7 +136,7 @@ impl<S: Store> Office<S> {
             fact: matches!(kind, Some(ActKind::Cetak | ActKind::Kirim | ActKind::Terima | ActKind::Serah)),
         };
         let decision = self.decide_on(&case, &wish, freeze.as_ref(), now)?;
-        self.drop_pending(&case.partition, &request.journal, request.seq)?;
+        self.drop_pending(&case.partition, &request.hash)?;
         match decision {
             Some(decision) => self.record(case, decision, dice),
             None => Ok(case),
@@ -143,11 +152,11 @@ impl<S: Store> Office<S> {
     ) -> Result<Decision, ReplicaError> {
         let certificate = self.replica.certificate(&case.partition, &request.author)?;
         let role = certificate.map_or(Role::PetugasLapangan, |row| row.certificate.role);
-        self.drop_pending(&case.partition, &request.journal, request.seq)?;
+        self.drop_pending(&case.partition, &request.hash)?;
         Ok(Decision {
             act: request.request.act.clone(),
             kind: Event::Refused(Refusal::MenungguData),
-            request: Some(RequestRef { journal: request.journal, seq: request.seq }),
+            request: Some(request.hash),
             actor: Actor { who: Who::Device(request.author), role },
             claimed_at: Some(request.request.time),
             ..self.own_event(case, now)
@@ -201,7 +210,7 @@ impl<S: Store> Office<S> {
         if asked.request.parents.is_empty() {
             return Ok(Asked::Differs);
         }
-        let heads = case.resolve(&asked.journal, asked.seq, &asked.request.parents);
+        let heads = case.resolve(&asked.line, asked.seq, &asked.request.parents);
         let Some(mut heads) = heads else { return Ok(Asked::Waits) };
         heads.sort_unstable();
         let freeze = self.freeze(case, heads, now)?;
@@ -257,21 +266,15 @@ impl<S: Store> Office<S> {
         self.replica.with_form(case, &registers, &conflict_names(case), now, checks::surrender_applies)
     }
 
-    /// A submission whose parents have not all arrived waits; a row names the journal that asked.
+    /// A submission whose parents have not all arrived waits; a row names it.
     fn wait(&mut self, case: Case, request: &CaseRequest) -> Result<Case, ReplicaError> {
-        let key = loket_core::replica::rows::seq_key(&request.journal, request.seq);
-        self.replica.store.put(&case.partition, Table::Pending, &key, Some(case.id.as_bytes()))?;
+        let key = request.hash.as_bytes();
+        self.replica.store.put(&case.partition, Table::Pending, key, Some(case.id.as_bytes()))?;
         Ok(case)
     }
 
-    fn drop_pending(
-        &mut self,
-        partition: &Partition,
-        journal: &JournalId,
-        seq: u64,
-    ) -> Result<(), ReplicaError> {
-        let key = loket_core::replica::rows::seq_key(journal, seq);
-        Ok(self.replica.store.put(partition, Table::Pending, &key, None)?)
+    fn drop_pending(&mut self, partition: &Partition, request: &EntryHash) -> Result<(), ReplicaError> {
+        Ok(self.replica.store.put(partition, Table::Pending, request.as_bytes(), None)?)
     }
 
     /// Lets a frozen version whose attachments are all here into its queue.

@@ -89,7 +89,7 @@ impl World {
                             let library = self.office.library(&self.receipts, NOW);
                             todo.extend(answerer.taken(batch, refused, &library).unwrap());
                         }
-                        Output::Receipt(_) | Output::Taken { .. } => {}
+                        Output::Receipt(_) | Output::Taken { .. } | Output::PeerDone => {}
                     }
                 }
             }
@@ -108,6 +108,7 @@ impl World {
                             phone.replica.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
                         }
                         Output::Taken { refused } => assert!(refused.is_empty(), "{refused:?}"),
+                        Output::PeerDone => {}
                     }
                 }
             }
@@ -303,4 +304,148 @@ fn of_two_applications_with_one_number_the_later_gets_another() {
             assert_eq!(phone.replica.need(&listed.row.number).unwrap().1, listed.id);
         }
     }
+}
+
+/// Writes one field of an application and sends it on its way.
+fn write_field(phone: &mut Phone, id: &loket_core::journal::EntryHash, value: &str, seed: u64) {
+    let place: Partition = "33.12.08.2002".parse().unwrap();
+    let Phone { replica, key, epoch } = phone;
+    let author = Author { signer: key, epoch: *epoch };
+    replica
+        .transaction(|replica| {
+            let case = replica.case(&place, id)?;
+            replica.edit(&author, case, vec![text("alamat", value)], NOW, &mut dice_of(seed))?;
+            replica.seal(&author, place)
+        })
+        .unwrap();
+}
+
+/// What a phone wrote before it heard of the end of its certificate, as the office takes it in from a neighbour that
+/// carries it.
+fn carry(world: &mut World, from: &Phone) {
+    let place: Partition = "33.12.08.2002".parse().unwrap();
+    let line = from.author().journal(place).id();
+    let after = world.office.replica.head(&place, &line).unwrap().seq;
+    let run = from.replica.run(&place, &line, after, 1 << 20).unwrap().unwrap().run;
+    let group = [Delivery { author: from.key.author(), runs: vec![run] }];
+    let (delivered, _) = world.office.ingest(&group, NOW, &mut *world.dice).unwrap();
+    let super::Delivered::Taken(refused) = &delivered[0] else { panic!("{delivered:?}") };
+    assert!(refused.is_empty(), "{refused:?}");
+}
+
+#[test]
+fn a_supervisor_adopts_or_discards_what_is_held() {
+    use super::held::Verdict;
+    use loket_core::replica::rules::Hold;
+    let mut world = World::new();
+    let mut phone = world.phone(1, Role::OperatorDesa, &["33.12.08.2002"]);
+    world.sync(&mut phone);
+    open_many(&mut phone, 2);
+    world.sync(&mut phone);
+    let ids: Vec<_> =
+        phone.replica.list(&phone.key.author()).unwrap().iter().map(|listed| listed.id).collect();
+    let World { office, dice, .. } = &mut world;
+    let (admin, clerk) = office
+        .write(|office| {
+            office.revoke(&phone.key.author(), "pindah", &mut **dice)?;
+            Ok((
+                office.add_staff(Role::Admin, "Penyelia", &[])?,
+                office.add_staff(Role::FrontOffice, "FO", &[])?,
+            ))
+        })
+        .unwrap()
+        .0;
+    for (n, (id, value)) in [(0, "Jalan Lama 1"), (0, "Jalan Lama 2"), (1, "Jalan Baru 1")].iter().enumerate()
+    {
+        write_field(&mut phone, &ids[*id], value, 70_000 + n as u64);
+    }
+    carry(&mut world, &phone);
+    let World { office, dice, .. } = &mut world;
+    let held = office.held().unwrap();
+    assert_eq!(held.len(), 2, "{held:?}");
+    let by = |id| held.iter().find(|one| one.application == ids[id]).unwrap().clone();
+    let (first, second) = (by(0), by(1));
+    assert_eq!((first.hold, first.cause.as_deref()), (Hold::NotPermitted, Some("pindah")));
+    assert_eq!(first.descendants.iter().map(|one| one.hold).collect::<Vec<_>>(), [Hold::Ancestor]);
+    assert!(second.descendants.is_empty());
+
+    let name = |entry: &loket_core::journal::EntryHash| vec![entry.to_hex()[..12].to_owned()];
+    let last = name(&first.descendants[0].entry);
+    let verdict = Verdict { entries: &last, staff: clerk, reason: "dikerjakan sebelum tahu" };
+    let refused = office.write(|office| office.adopt(&verdict, NOW, &mut **dice)).map(drop).unwrap_err();
+    assert!(refused.to_string().contains("admin"), "{refused}");
+    // The last one with its ancestors: both count, here and on the phone.
+    let verdict = Verdict { staff: admin, ..verdict };
+    let (adopted, touched) = office.write(|office| office.adopt(&verdict, NOW, &mut **dice)).unwrap();
+    assert_eq!(adopted, [first.descendants[0].entry]);
+    assert!(touched.contains(&first.partition));
+    let case = office.replica.case(&first.partition, &ids[0]).unwrap();
+    assert_eq!(case.document.registers()["alamat"], "Jalan Lama 2");
+
+    let other = name(&second.entry);
+    let verdict = Verdict { entries: &other, staff: admin, reason: "salah orang" };
+    office.write(|office| office.discard(&verdict, NOW)).unwrap();
+    assert!(office.held().unwrap().is_empty());
+    assert_eq!(office.discarded(&second.entry).unwrap().unwrap().reason, "salah orang");
+    let before = office.replica.case(&second.partition, &ids[1]).unwrap().document.registers();
+    assert_ne!(before["alamat"], "Jalan Baru 1");
+    // Discarded is not gone.
+    office.write(|office| office.adopt(&verdict, NOW, &mut **dice)).unwrap();
+    assert_eq!(office.discarded(&second.entry).unwrap(), None);
+    let after = office.replica.case(&second.partition, &ids[1]).unwrap().document.registers();
+    assert_eq!(after["alamat"], "Jalan Baru 1");
+    assert!(super::verify::verify(&office.replica).unwrap().faults.is_empty());
+}
+
+#[test]
+fn a_transferred_device_keeps_what_it_did_and_goes_on_elsewhere() {
+    use loket_core::replica::rules::Hold;
+    let (old, new): (Partition, Partition) =
+        ("33.12.08.2002".parse().unwrap(), "33.12.08.2001".parse().unwrap());
+    let mut world = World::new();
+    let mut phone = world.phone(1, Role::OperatorDesa, &["33.12.08.2002"]);
+    world.sync(&mut phone);
+    open_many(&mut phone, 1);
+    world.sync(&mut phone);
+    let id = phone.replica.list(&phone.key.author()).unwrap()[0].id;
+    write_field(&mut phone, &id, "Jalan Sesudah 1", 80_000);
+    let author = phone.key.author();
+    let World { office, dice, .. } = &mut world;
+    let before = office.replica.certificate(&old, &author).unwrap().unwrap().certificate;
+    let codes = ["33.12.08.2001".to_owned()];
+    let ((partitions, left), _) =
+        office.write(|office| office.transfer(&author, &codes, NOW, &mut **dice)).unwrap();
+    assert_eq!((partitions, left), (vec![new], vec![old]));
+    let ended = office.replica.certificate(&old, &author).unwrap().unwrap();
+    assert_eq!((ended.cause.as_str(), ended.revoked.map(|last| last.len())), ("pindah", Some(1)));
+    let now = office.replica.certificate(&new, &author).unwrap().unwrap().certificate;
+    assert_eq!((now.officer, now.role), (before.officer, before.role));
+    assert!(now.not_after > before.not_after);
+    carry(&mut world, &phone);
+    let held = world.office.held().unwrap();
+    assert_eq!(held.iter().map(|one| one.hold).collect::<Vec<_>>(), [Hold::NotPermitted]);
+    assert_eq!(held[0].application, id);
+    assert!(super::verify::verify(&world.office.replica).unwrap().faults.is_empty());
+}
+
+#[test]
+fn a_certificate_ends_once_when_its_time_is_over() {
+    let mut world = World::new();
+    let mut phone = world.phone(1, Role::OperatorDesa, &["33.12.08.2002"]);
+    world.sync(&mut phone);
+    open_many(&mut phone, 1);
+    world.sync(&mut phone);
+    let (place, author): (Partition, _) = ("33.12.08.2002".parse().unwrap(), phone.key.author());
+    let World { office, dice, .. } = &mut world;
+    let over = NOW + super::people::CERTIFICATE_SECONDS;
+    let mut expire = |now| office.write(|office| office.expire(None, now, &mut **dice)).unwrap().0;
+    assert_eq!(expire(over - 1), (0, None));
+    assert_eq!(expire(over), (1, None));
+    assert_eq!(expire(over + 1), (0, None));
+    let row = world.office.replica.certificate(&place, &author).unwrap().unwrap();
+    assert_eq!(row.cause, "kedaluwarsa");
+    // What the office held then counts on.
+    assert!(world.office.held().unwrap().is_empty());
+    let id = phone.replica.list(&author).unwrap()[0].id;
+    assert!(!world.office.replica.case(&place, &id).unwrap().document.registers().is_empty());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use loket_core::identity::Signature;
 use loket_core::journal::run::{Head, signed_bytes};
-use loket_core::journal::{Body, Content, JournalId, Partition, body_hash};
+use loket_core::journal::{Body, Content, EntryHash, JournalId, Partition, body_hash};
 use loket_core::replica::rows::{self, JournalRow};
 use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::{Query, Store, Table};
@@ -57,8 +57,18 @@ fn verify_journal<S: Store>(
         verified.fault(partition, format!("jurnal {id} tanpa sertifikat"));
         return Ok(());
     };
-    let mut at = Head::EMPTY;
-    let mut vouched = 0;
+    let at = match row.fork {
+        None => Some(Head::EMPTY),
+        Some((line, seq)) => replica
+            .hash_at(partition, &line, seq)?
+            .map_or((seq == 0).then_some(Head::EMPTY), |hash| Some(Head { seq, hash })),
+    };
+    let Some(mut at) = at else {
+        verified.fault(partition, format!("jurnal {id}: cabang tanpa pangkal"));
+        return Ok(());
+    };
+    let mut vouched = at.seq;
+    let journal = row.journal.id();
     loop {
         let entries = replica.store.entries(partition, Query::Journal(id, at.seq), PAGE)?;
         if entries.is_empty() {
@@ -68,7 +78,7 @@ fn verify_journal<S: Store>(
             let header = &entry.header;
             let chained = header.seq == at.seq + 1
                 && header.prev == (at.seq > 0).then_some(at.hash)
-                && header.journal == *id
+                && header.journal == journal
                 && header.hash() == entry.hash;
             let intact = match &entry.content {
                 Content::Present(body) => body_hash(body) == header.body_hash,
@@ -81,7 +91,7 @@ fn verify_journal<S: Store>(
             verified.entries += 1;
             if let Some(bytes) = replica.store.get(partition, Table::Signature, &rows::seq_key(id, at.seq))? {
                 let signature = bytes.try_into().map(Signature).ok();
-                if signature.is_some_and(|signature| key.verifies(&signed_bytes(id, &at), &signature)) {
+                if signature.is_some_and(|signature| key.verifies(&signed_bytes(&journal, &at), &signature)) {
                     vouched = at.seq;
                 } else {
                     verified
@@ -93,39 +103,42 @@ fn verify_journal<S: Store>(
     if at != row.head {
         verified.fault(partition, format!("jurnal {id}: ujung tercatat lain dari entrinya"));
     }
-    if vouched != at.seq {
+    // Behind a fork, the branches' signatures vouch for what leads to them.
+    if vouched != at.seq && !row.forked {
         verified.fault(partition, format!("jurnal {id}: entri setelah {vouched} belum ditandatangani"));
     }
     Ok(())
 }
 
-/// Every request is answered at most once. What a device writes in the shape of a decision is none.
+/// Every request is answered at most once in each of the office's epochs: what was decided anew after a restore may
+/// meet an earlier answer that came back late. What a device writes in the shape of a decision is none.
 fn verify_answers<S: Store>(
     replica: &Replica<S>,
     partition: &Partition,
     verified: &mut Verified,
 ) -> Result<(), ReplicaError> {
     let office = replica.office_author();
-    let journals = replica.journals(partition)?;
-    let own = |journal: &JournalId| journals.get(journal).is_some_and(|row| row.journal.author == office);
-    let mut answers: BTreeMap<(JournalId, u64), u32> = BTreeMap::new();
+    let lines = replica.journals(partition)?;
+    let own = |line: &JournalId| lines.get(line).is_some_and(|row| row.journal.author == office);
+    let mut answers: BTreeMap<(EntryHash, Option<[u8; 8]>), u32> = BTreeMap::new();
     let mut after = 0;
     loop {
         let entries = replica.store.entries(partition, Query::After(after), PAGE)?;
         let Some((last, _)) = entries.last() else { break };
         after = *last;
         for (_, entry) in &entries {
-            if own(&entry.header.journal)
+            if own(&entry.line)
                 && let Content::Present(bytes) = &entry.content
                 && let Ok(Body::Decision(decision)) = Body::from_bytes(bytes)
                 && let Some(request) = decision.request
             {
-                *answers.entry((request.journal, request.seq)).or_default() += 1;
+                let epoch = lines.get(&entry.line).map(|row| row.journal.epoch);
+                *answers.entry((request, epoch)).or_default() += 1;
             }
         }
     }
-    for ((journal, seq), _) in answers.into_iter().filter(|(_, times)| *times > 1) {
-        verified.fault(partition, format!("permintaan {seq} jurnal {journal} dijawab lebih dari sekali"));
+    for ((request, _), _) in answers.into_iter().filter(|(_, times)| *times > 1) {
+        verified.fault(partition, format!("permintaan {request} dijawab lebih dari sekali"));
     }
     Ok(())
 }

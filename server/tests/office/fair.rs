@@ -53,13 +53,13 @@ impl Pen {
                     application: Some(EntryHash([1; 32])),
                     extension: None,
                 };
-                let entry = StoredEntry { hash: header.hash(), header, content: Content::Present(body) };
+                let entry = StoredEntry::new(header, Content::Present(body));
                 self.at = Head { seq: self.at.seq + 1, hash: entry.hash };
                 WireEntry::close(&entry, None)
             })
             .collect();
         let signature = self.key.sign(&signed_bytes(&id, &self.at)).unwrap();
-        Run { journal: self.journal, first, entries, signature }
+        Run { journal: self.journal, first, entries, signature, after: None }
     }
 
     async fn deliver(&mut self, writer: &Writer, entries: usize) {

@@ -13,7 +13,7 @@ use loket_core::identity::Signer;
 use loket_core::journal::body::{Body, NONCE, Parent};
 use loket_core::journal::run::{AppRef, Head, Run, WireEntry, signed_bytes};
 use loket_core::journal::{
-    ChangeHash, EntryHash, HEADER_VERSION, Header, JournalId, MAX_BODY, Partition, body_hash, encode,
+    ChangeHash, EntryHash, HEADER_VERSION, Header, JournalId, MAX_BODY, Partition, actor, body_hash, encode,
 };
 use loket_core::replica::Replica;
 use loket_core::store::memory::MemoryStore;
@@ -219,7 +219,8 @@ impl Pen {
         };
         let Some(parents) = edit.parents.iter().map(named).collect::<Option<Vec<_>>>() else { return };
         let mut document = draft.document.clone();
-        if let Ok(change) = document.replay(&parents, journal, edit.time, &edit.ops, None) {
+        let actor = actor(journal, &bytes[..NONCE]);
+        if let Ok(change) = document.replay(&parents, &actor, edit.time, &edit.ops, None) {
             edit.change = change;
             let nonce = bytes[..NONCE].try_into().unwrap();
             entry.body = Some(Body::Edit(edit).to_bytes(nonce));
@@ -234,9 +235,9 @@ impl Pen {
         journal: &JournalId,
         seq: u64,
     ) {
-        let Some(Ok(Body::Edit(edit))) = entry.body.as_ref().map(|bytes| Body::from_bytes(bytes)) else {
-            return;
-        };
+        let Some(bytes) = &entry.body else { return };
+        let Ok(Body::Edit(edit)) = Body::from_bytes(bytes) else { return };
+        let actor = actor(journal, &bytes[..NONCE]);
         let draft = self.documents.entry(application).or_default();
         draft.numbers.insert((*journal, seq), hash);
         draft.changes.insert(hash, edit.change);
@@ -253,7 +254,7 @@ impl Pen {
             })
             .collect();
         if let Some(parents) = parents {
-            let _ = draft.document.replay(&parents, journal, edit.time, &edit.ops, Some(edit.change));
+            let _ = draft.document.replay(&parents, &actor, edit.time, &edit.ops, Some(edit.change));
         }
     }
 }

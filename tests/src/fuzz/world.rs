@@ -239,7 +239,7 @@ fn converse(
                     Output::Receipt(receipt) => {
                         phone.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
                     }
-                    Output::Taken { .. } => {}
+                    Output::Taken { .. } | Output::PeerDone => {}
                 }
             }
         } else {
@@ -262,8 +262,8 @@ pub fn entries(replica: &Replica<MemoryStore>) -> BTreeSet<EntryHash> {
 /// Every run of a partition, the office's first.
 pub fn runs(replica: &Replica<MemoryStore>, partition: &Partition) -> Vec<Run> {
     let all = replica.journals(partition).unwrap();
-    let mut runs: Vec<Run> =
-        all.keys().filter_map(|journal| replica.run(partition, journal, 0, 1 << 20).unwrap()).collect();
+    let from_first = |line| Some(replica.run(partition, line, 0, 1 << 20).unwrap()?.run);
+    let mut runs: Vec<Run> = all.keys().filter_map(from_first).collect();
     runs.sort_by_key(|run| run.journal.author != replica.office_author());
     runs
 }

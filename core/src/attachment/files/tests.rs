@@ -173,3 +173,50 @@ fn a_bad_copy_sent_at_the_same_time_never_gets_into_a_whole_attachment() {
     send(store.clone(), bytes.clone())();
     assert_eq!(store.read(&name, 0..64).unwrap(), bytes);
 }
+
+/// A handle of another process: it has not seen what this one did.
+fn other_process(store: &AttachmentStore) -> AttachmentStore {
+    AttachmentStore::open(store.dir.clone()).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn what_another_process_wrote_is_copied_before_it_counts() {
+    use std::os::unix::fs::MetadataExt;
+    let (_dir, store) = folder();
+    let bytes = scan(1000);
+    let name = hash(&bytes);
+    let file = |path: PathBuf| fs::metadata(path).unwrap().ino();
+    // In one line, by one process: the part itself gets the name.
+    store.append(&name, 1000, 0, &bytes[..400]).unwrap();
+    let part = file(store.part(&name));
+    store.append(&name, 1000, 400, &bytes[400..]).unwrap();
+    assert_eq!(file(store.whole(&name)), part);
+    assert_eq!(store.assure(&name).unwrap(), Progress::Complete(1000));
+    assert_eq!(file(store.whole(&name)), part, "it is sure already");
+    // Begun by another: a new file does.
+    store.remove(&name).unwrap();
+    store.append(&name, 1000, 0, &bytes[..400]).unwrap();
+    let (part, other) = (File::open(store.part(&name)).unwrap(), other_process(&store));
+    other.append(&name, 1000, 400, &bytes[400..]).unwrap();
+    assert_ne!(file(other.whole(&name)), part.metadata().unwrap().ino());
+    assert_eq!(length(&other.part(&name)).unwrap(), None);
+    // Completed by another: copied when it is to be told.
+    let whole = File::open(store.whole(&name)).unwrap();
+    assert_eq!(store.assure(&name).unwrap(), Progress::Complete(1000));
+    assert_ne!(file(store.whole(&name)), whole.metadata().unwrap().ino());
+    assert_eq!(store.read(&name, 0..2000).unwrap(), bytes);
+    assert_eq!(fs::read_dir(store.dir.join(INCOMING)).unwrap().count(), 0);
+}
+
+#[test]
+fn what_turns_out_damaged_is_thrown_away_and_told_nobody() {
+    let (_dir, store) = folder();
+    let bytes = scan(1000);
+    let name = hash(&bytes);
+    store.append(&name, 1000, 0, &bytes).unwrap();
+    fs::write(store.whole(&name), scan(999)).unwrap();
+    assert_eq!(other_process(&store).assure(&name).unwrap(), Progress::Partial(0));
+    assert_eq!(store.append(&name, 1000, 0, &bytes[..10]).unwrap(), Progress::Partial(10));
+    assert_eq!(store.assure(&name).unwrap(), Progress::Partial(10), "what grows is told as it is");
+}

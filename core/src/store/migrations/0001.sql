@@ -4,7 +4,7 @@
 CREATE TABLE entries (
     partition   BLOB    NOT NULL,
     position    INTEGER NOT NULL,
-    journal     BLOB    NOT NULL,
+    line        BLOB    NOT NULL,
     seq         INTEGER NOT NULL,
     application BLOB    NOT NULL,
     hash        BLOB    NOT NULL,
@@ -13,9 +13,11 @@ CREATE TABLE entries (
 ) STRICT;
 
 CREATE UNIQUE INDEX entries_position ON entries (partition, position);
-CREATE UNIQUE INDEX entries_journal ON entries (partition, journal, seq);
+CREATE UNIQUE INDEX entries_line ON entries (partition, line, seq);
 CREATE INDEX entries_application ON entries (partition, application, position);
-CREATE INDEX entries_hash ON entries (partition, hash);
+-- An application's first entry is found by its application. An index over hashes touches a page anywhere for every
+-- entry, so those, the most by far, are left out of it.
+CREATE INDEX entries_hash ON entries (partition, hash) WHERE application <> hash;
 
 CREATE TABLE rows (
     partition BLOB    NOT NULL,

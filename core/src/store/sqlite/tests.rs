@@ -247,5 +247,75 @@ fn every_query_is_answered_from_an_index() {
         let lines: Vec<String> = plan.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>().unwrap();
         let plan = lines.join("; ");
         assert!(plan.contains("SEARCH") && !plan.contains("SCAN") && !plan.contains("TEMP"), "{sql}: {plan}");
+        assert!(!plan.contains("(partition=?)"), "it goes through the whole partition: {sql}: {plan}");
     }
+}
+
+#[test]
+fn another_connection_moves_the_log_while_the_first_writes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, other) = (open(&dir), open(&dir));
+    store.make_room(8 << 20, 100_000).unwrap();
+    put(&mut store, b"k", &[7; 100_000]);
+    assert!(store.unmoved_pages().unwrap() >= 24);
+    other.checkpoint().unwrap();
+    assert_eq!((store.unmoved_pages().unwrap(), other.unmoved_pages().unwrap()), (0, 0));
+    put(&mut store, b"k", b"v");
+    assert!(other.unmoved_pages().unwrap() > 0);
+    assert_eq!(get(&other, b"k"), Some(b"v".to_vec()));
+}
+
+#[test]
+fn a_store_that_was_opened_anew_has_all_that_was_kept_and_an_empty_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(&dir);
+    put(&mut store, b"k", b"v");
+    let reader = SqliteStore::read_only(dir.path().join("loket.db")).unwrap();
+    store.begin().unwrap();
+    store.put(&OFFICE, Table::Meta, b"k", Some(b"not kept")).unwrap();
+    store.reopen().unwrap();
+    let log = std::fs::metadata(dir.path().join("loket.db-wal")).unwrap().len();
+    assert_eq!((get(&store, b"k"), get(&reader, b"k"), log), (Some(b"v".to_vec()), Some(b"v".to_vec()), 0));
+    // The transaction that was open is given up, and others may be begun.
+    put(&mut store, b"later", b"v");
+    assert_eq!(get(&reader, b"later"), Some(b"v".to_vec()));
+    drop((store, reader));
+    assert_eq!(get(&open(&dir), b"later"), Some(b"v".to_vec()));
+}
+
+#[test]
+fn a_damaged_file_is_not_opened_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(&dir);
+    put(&mut store, b"k", &[7; 100_000]);
+    store.purge().unwrap();
+    let path = dir.path().join("loket.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The trees' pages lose their heads, but for the first, which says that the file is a store.
+    bytes.chunks_mut(4096).skip(1).for_each(|page| page[..8].fill(0x5a));
+    std::fs::write(&path, bytes).unwrap();
+    assert!(matches!(store.reopen(), Err(StoreError::Broken(_))));
+}
+
+#[test]
+fn who_opens_first_writes_the_log_anew_and_others_do_not() {
+    let (dir, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut store = open(&dir);
+    put(&mut store, b"k", b"v");
+    for name in ["loket.db", "loket.db-wal"] {
+        std::fs::copy(dir.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    let log = crashed.path().join("loket.db-wal");
+    let early = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    let age = || std::fs::File::options().write(true).open(&log).unwrap().set_modified(early).unwrap();
+    let is_new = || std::fs::metadata(&log).unwrap().modified().unwrap() != early;
+    let before = std::fs::read(&log).unwrap();
+    age();
+    let first = open(&crashed);
+    assert!(is_new(), "the log that a crash left was taken as it is");
+    assert_eq!(std::fs::read(&log).unwrap(), before);
+    age();
+    let second = open(&crashed);
+    assert!(!is_new(), "somebody has the store open: the log is no leftover");
+    assert_eq!((get(&first, b"k"), get(&second, b"k")), (Some(b"v".to_vec()), Some(b"v".to_vec())));
 }

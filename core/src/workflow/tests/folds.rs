@@ -121,7 +121,7 @@ fn a_card_printed_where_it_is_collected_is_not_sent() {
 }
 
 #[test]
-fn decisions_that_do_not_fit_leave_the_state_as_it_is() {
+fn decisions_that_do_not_fit_move_nothing_and_are_counted() {
     let mut case = Case::new(fixture());
     case.until("");
     let whole = case.record.clone();
@@ -130,7 +130,12 @@ fn decisions_that_do_not_fit_leave_the_state_as_it_is() {
     let reversed: Vec<_> = whole.iter().rev().cloned().collect();
     assert_eq!(state(&case.service, &reversed).code, "ANTRI_FO");
     let doubled: Vec<_> = whole.iter().flat_map(|decision| [decision.clone(), decision.clone()]).collect();
-    assert_eq!(state(&case.service, &doubled), end);
+    let moved = |record: &[Decision]| State { contradictions: 0, ..state(&case.service, record) };
+    assert_eq!(moved(&doubled), end);
+    let acts = whole.iter().filter(|decision| decision.kind == Event::Done).count();
+    assert!(state(&case.service, &doubled).contradictions > 0);
+    assert!(state(&case.service, &doubled).contradictions <= acts);
     let twice: Vec<_> = whole.iter().chain(&whole).cloned().collect();
-    assert_eq!(state(&case.service, &twice), end);
+    assert_eq!(moved(&twice), end);
+    assert_eq!(end.contradictions, 0);
 }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::catalogue::Guard;
-use crate::journal::JournalId;
+use crate::journal::EntryHash;
 
 /// A case that waits for the hand-over, whose step asks for everything.
 fn guarded(guards: Vec<Guard>) -> Case {
@@ -253,7 +253,7 @@ fn a_fact_that_does_not_fit_is_recorded_and_flagged() {
 #[test]
 fn a_request_is_answered_once_and_the_refusal_stays_in_the_record() {
     let mut case = Case::new(fixture());
-    let request = Some(RequestRef { journal: JournalId([9; 32]), seq: 1 });
+    let request = Some(EntryHash([1; 32]));
     let wish = Wish { request, ..bare("cetak", Role::OperatorKecamatan) };
     let refused = case.ask(|view| answer(view, &wish, 5)).unwrap();
     assert_eq!(refused.kind, Event::Refused(Refusal::BelumWaktunya("DRAF".into())));
@@ -264,7 +264,7 @@ fn a_request_is_answered_once_and_the_refusal_stays_in_the_record() {
     let again = Wish { fact: true, ..wish.clone() };
     assert_eq!(case.decide(&again), Err(Refusal::SudahDijawab));
     assert_eq!(case.ask(|view| answer(view, &again, 6)), None);
-    let next = Wish { request: Some(RequestRef { journal: JournalId([9; 32]), seq: 2 }), ..again };
+    let next = Wish { request: Some(EntryHash([2; 32])), ..again };
     assert!(case.ask(|view| answer(view, &next, 7)).is_some());
 }
 

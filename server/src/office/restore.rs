@@ -1,0 +1,241 @@
+//! After a restore from a backup. The office begins a new epoch; what it had received and decided since the backup
+//! comes back from the phones. A partition decides nothing until every certified device has synced, or a supervisor
+//! waives those that do not come: a decision made before that could contradict one that is on its way back.
+
+use std::collections::BTreeSet;
+
+use loket_core::catalogue::Role;
+use loket_core::journal::body::{Body, HeldAttachments};
+use loket_core::journal::{AuthorId, EntryHash, Partition, office_beginning};
+use loket_core::replica::write::Dice;
+use loket_core::replica::{Replica, ReplicaError, rows};
+use loket_core::store::{Query, Store, Table};
+
+use super::{OFFICE_EPOCH, Office};
+
+/// The row that says, for the office and for each partition, since when it is being healed.
+const HEALING: &[u8] = b"healing";
+/// The row that keeps in which epoch a partition was met.
+const BEGUN: &[u8] = b"begun";
+/// Prefix of the rows of the devices that have synced since.
+const SYNCED: &[u8] = b"healed/";
+/// Rows read at a time.
+const PAGE: usize = 512;
+/// Spans of one entry about held attachments.
+const MAX_SPANS: usize = 4096;
+
+/// A partition that is being healed.
+pub struct Healing {
+    /// The partition.
+    pub partition: Partition,
+    /// Since when, in seconds since 1970.
+    pub since: i64,
+    /// Devices that have not synced since, each with its officer.
+    pub awaited: Vec<(AuthorId, String)>,
+}
+
+/// Whether the office is being healed at all; cheap, and a little old at the worst.
+pub fn is_healing<S: Store>(replica: &Replica<S>) -> Result<bool, ReplicaError> {
+    Ok(replica.store.get(&Partition::Office, Table::Meta, HEALING)?.is_some())
+}
+
+impl<S: Store> Office<S> {
+    /// Begins a new epoch of the office over a store that was restored from a copy. The caller holds a transaction
+    /// ([`Office::write`]).
+    pub fn begin_anew(&mut self, now: i64, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
+        // What was written before in this transaction stands in the epoch that ends.
+        self.seal()?;
+        // By the clock, so that two restores from one copy begin two epochs.
+        let by_clock = u64::try_from(now).unwrap_or_default();
+        self.office_epoch = by_clock.max(self.office_epoch + 1);
+        self.replica.set_meta(OFFICE_EPOCH, Some(&self.office_epoch.to_be_bytes()))?;
+        self.epoch = self.replica.begin_epoch(&office_beginning(self.office_epoch), dice)?;
+        for partition in self.replica.store.partitions()? {
+            if partition == Partition::Office {
+                continue;
+            }
+            self.forget_synced(&partition)?;
+            self.store_begun(&partition)?;
+            if !self.devices_of(&partition)?.is_empty() {
+                self.replica.store.put(&partition, Table::Meta, HEALING, Some(&now.to_be_bytes()))?;
+                self.replica.store.put(&Partition::Office, Table::Meta, HEALING, Some(&now.to_be_bytes()))?;
+            }
+            self.say_held(&partition, dice)?;
+        }
+        Ok(())
+    }
+
+    /// A partition of which the copy knew nothing has come back, or was opened just now: it is healed like the others.
+    pub(super) fn meet(&mut self, partition: &Partition, now: i64) -> Result<(), ReplicaError> {
+        let begun = self.replica.store.get(partition, Table::Meta, BEGUN)?;
+        if *partition == Partition::Office || begun.is_some_and(|begun| begun == self.epoch) {
+            return Ok(());
+        }
+        self.store_begun(partition)?;
+        self.replica.store.put(partition, Table::Meta, HEALING, Some(&now.to_be_bytes()))?;
+        Ok(())
+    }
+
+    fn store_begun(&mut self, partition: &Partition) -> Result<(), ReplicaError> {
+        Ok(self.replica.store.put(partition, Table::Meta, BEGUN, Some(&self.epoch))?)
+    }
+
+    /// Says anew which scans are here: what an earlier epoch said counts no more, since what came after the copy was
+    /// made is lost.
+    fn say_held(&mut self, partition: &Partition, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
+        let mut spans: Vec<(EntryHash, u64)> = Vec::new();
+        for (line, row) in self.replica.journals(partition)? {
+            let mut after = row.fork.map_or(0, |(_, seq)| seq);
+            let mut open = false;
+            loop {
+                let page = self.replica.store.entries(partition, Query::Journal(&line, after), PAGE)?;
+                let Some((_, last)) = page.last() else { break };
+                after = last.header.seq;
+                for (_, entry) in &page {
+                    let held = self.names_only_held(partition, entry)?;
+                    match spans.last_mut().filter(|_| open && held) {
+                        Some((end, count)) => (*end, *count) = (entry.hash, *count + 1),
+                        None if held => spans.push((entry.hash, 1)),
+                        None => {}
+                    }
+                    open = held;
+                }
+            }
+        }
+        for spans in spans.chunks(MAX_SPANS) {
+            let held = HeldAttachments { spans: spans.to_vec() };
+            self.append(*partition, None, &Body::HeldAttachments(held), dice)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a partition is being healed: nothing is decided in it.
+    pub fn heals(&self, partition: &Partition) -> Result<bool, ReplicaError> {
+        Ok(is_healing(&self.replica)? && self.replica.store.get(partition, Table::Meta, HEALING)?.is_some())
+    }
+
+    /// A device has brought everything that it had. Partitions for which all have come decide again. The caller
+    /// holds a transaction.
+    pub fn synced(&mut self, device: &AuthorId, now: i64, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
+        for partition in self.replica.scope_of(device)? {
+            if !self.heals(&partition)? {
+                continue;
+            }
+            let key = [SYNCED, device.as_bytes()].concat();
+            self.replica.store.put(&partition, Table::Meta, &key, Some(&now.to_be_bytes()))?;
+            if self.awaited(&partition)?.is_empty() {
+                self.healed(&partition, now, dice)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A supervisor gives up waiting for the devices of a partition that have not synced. The caller holds a
+    /// transaction.
+    ///
+    /// # Errors
+    /// Where nothing is waited for there, or the member of staff is no supervisor.
+    pub fn waive(
+        &mut self,
+        partition: &Partition,
+        staff: u32,
+        reason: &str,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<Vec<(AuthorId, String)>, ReplicaError> {
+        let reason = reason.trim();
+        if self.staff(staff)?.role != Role::Admin {
+            return Err(ReplicaError::refused("hanya admin yang boleh melanjutkan tanpa menunggu perangkat"));
+        }
+        if reason.is_empty() {
+            return Err(ReplicaError::refused(
+                "alasan wajib diisi: tulis mengapa perangkat itu tidak ditunggu",
+            ));
+        }
+        if !self.heals(partition)? {
+            return Err(ReplicaError::refused("wilayah ini tidak sedang menunggu perangkat mana pun"));
+        }
+        let awaited = self.awaited(partition)?;
+        let key = [&b"waived/"[..], &now.to_be_bytes()].concat();
+        let row = (staff, reason.to_owned(), awaited.iter().map(|(device, _)| *device).collect::<Vec<_>>());
+        self.replica.store.put(partition, Table::Meta, &key, Some(&rows::encode(&row)))?;
+        self.healed(partition, now, dice)?;
+        Ok(awaited)
+    }
+
+    /// Partitions that are being healed.
+    pub fn healing(&self) -> Result<Vec<Healing>, ReplicaError> {
+        let mut healing = Vec::new();
+        for partition in self.replica.store.partitions()? {
+            let row = self.replica.store.get(&partition, Table::Meta, HEALING)?;
+            let since = row.and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
+            if let Some(since) = since.filter(|_| partition != Partition::Office) {
+                healing.push(Healing { partition, since, awaited: self.awaited(&partition)? });
+            }
+        }
+        Ok(healing)
+    }
+
+    /// Certified devices of a partition that have not synced since the restore.
+    fn awaited(&self, partition: &Partition) -> Result<Vec<(AuthorId, String)>, ReplicaError> {
+        let mut awaited = Vec::new();
+        for (device, officer) in self.devices_of(partition)? {
+            let key = [SYNCED, device.as_bytes()].concat();
+            if self.replica.store.get(partition, Table::Meta, &key)?.is_none() {
+                awaited.push((device, officer));
+            }
+        }
+        Ok(awaited)
+    }
+
+    fn devices_of(&self, partition: &Partition) -> Result<Vec<(AuthorId, String)>, ReplicaError> {
+        let mut devices = Vec::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let store = &self.replica.store;
+            let page = store.scan(partition, Table::Certificate, &[], after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(devices) };
+            after = Some(last.clone());
+            for (key, bytes) in page {
+                let row: rows::CertificateRow = rows::decode(&bytes)?;
+                let device = AuthorId::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("sertifikat"))?;
+                if row.revoked.is_none() {
+                    devices.push((device, row.certificate.officer));
+                }
+            }
+        }
+    }
+
+    /// A partition decides again: what waited meanwhile is answered.
+    fn healed(&mut self, partition: &Partition, now: i64, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
+        self.replica.store.put(partition, Table::Meta, HEALING, None)?;
+        self.forget_synced(partition)?;
+        let mut ids: BTreeSet<EntryHash> = BTreeSet::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let store = &self.replica.store;
+            let page = store.scan(partition, Table::Application, &[], after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            for (key, _) in page {
+                ids.insert(EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?);
+            }
+        }
+        for id in ids {
+            let case = self.replica.case(partition, &id)?;
+            self.settle(case, now, dice)?;
+        }
+        if self.healing()?.is_empty() {
+            self.replica.store.put(&Partition::Office, Table::Meta, HEALING, None)?;
+        }
+        Ok(())
+    }
+
+    fn forget_synced(&mut self, partition: &Partition) -> Result<(), ReplicaError> {
+        let rows = self.replica.store.scan(partition, Table::Meta, SYNCED, None, usize::MAX)?;
+        for (key, _) in rows {
+            self.replica.store.put(partition, Table::Meta, &key, None)?;
+        }
+        Ok(())
+    }
+}
