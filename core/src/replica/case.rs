@@ -3,14 +3,14 @@
 //! The document is a pure function of the edits that count. An edit that cannot count yet waits; one that may
 //! not is held, and its descendants with it. Neither blocks anything else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::lines::{At, MAX_LINES};
 use super::rows::{self, ApplicationRow, AttachmentRow, DocumentRow};
 use super::rules::{self, Hold, MAX_EDIT_BYTES, MAX_EDITS};
 use super::{MAX_HISTORY, Replica, ReplicaError};
-use crate::application::{Branch, Document, ReplayError};
+use crate::application::{Branches, Document, ReplayError};
 use crate::catalogue::ServiceFile;
 use crate::journal::body::{Edit, NONCE, Parent, Request, Value};
 use crate::journal::{
@@ -93,6 +93,9 @@ pub struct Case {
     /// The last entry of each line about it.
     pub tips: BTreeMap<JournalId, u64>,
     lines: BTreeMap<JournalId, Line>,
+    /// Where in `edits` each stands, by its name, and by its line and number.
+    names: HashMap<EntryHash, usize>,
+    places: HashMap<(JournalId, u64), usize>,
     changed: bool,
 }
 
@@ -177,14 +180,24 @@ impl Case {
     }
 
     fn parent(&self, line: &JournalId, seq: u64, parent: &Parent) -> Option<&CaseEdit> {
-        match parent {
-            Parent::First => self.edits.iter().find(|edit| edit.hash == self.id),
-            Parent::Back(distance) => {
-                let seq = seq.checked_sub(*distance)?;
-                self.edits.iter().find(|edit| edit.seq == seq && self.follows(line, seq, edit))
+        let at = match parent {
+            Parent::First => self.names.get(&self.id),
+            Parent::Back(distance) => self.place(line, seq.checked_sub(*distance)?),
+            Parent::Entry(hash) => self.names.get(hash),
+        };
+        self.edits.get(*at?)
+    }
+
+    /// The edit of this number on a line, or before the line's beginning on the way to it.
+    fn place(&self, line: &JournalId, seq: u64) -> Option<&usize> {
+        let mut line = *line;
+        for _ in 0..=MAX_LINES {
+            if let Some(at) = self.places.get(&(line, seq)) {
+                return Some(at);
             }
-            Parent::Entry(hash) => self.edits.iter().find(|edit| edit.hash == *hash),
+            line = self.lines.get(&line)?.fork.filter(|(_, fork)| seq <= *fork)?.0;
         }
+        None
     }
 
     /// The shortest names, in an entry of `journal` numbered `seq`, of the edits that made these changes.
@@ -215,7 +228,7 @@ impl Case {
     fn advance<S: Store>(&mut self, replica: &Replica<S>) -> Result<(), ReplicaError> {
         let Some(file) = self.service.clone() else { return Ok(()) };
         let adopted = self.adopted(replica)?;
-        let mut branch = Branch::default();
+        let mut branches = Branches::default();
         loop {
             let mut progress = false;
             for index in 0..self.edits.len() {
@@ -224,7 +237,7 @@ impl Case {
                 };
                 let hash = edit.hash;
                 let standing = match self.judge(replica, &file, index, adopted.contains(&hash))? {
-                    Ok(parents) => self.apply(index, &parents, &mut branch),
+                    Ok(parents) => self.apply(index, &parents, &mut branches),
                     Err(standing) => standing,
                 };
                 if standing != Standing::Waiting {
@@ -305,14 +318,15 @@ impl Case {
     }
 
     fn is_ancestor(&self, wanted: EntryHash, entry: &CaseEdit, edit: &Edit) -> bool {
-        let mut todo: Vec<&CaseEdit> =
+        // Almost always it is a parent. Else nearest first: the way to it is short where people work.
+        let mut todo: VecDeque<&CaseEdit> =
             edit.parents.iter().filter_map(|p| self.parent(&entry.line, entry.seq, p)).collect();
-        let mut seen = BTreeSet::new();
-        while let Some(at) = todo.pop() {
+        let mut seen = HashSet::new();
+        while let Some(at) = todo.pop_front() {
             if at.hash == wanted {
                 return true;
             }
-            if seen.insert(at.hash)
+            if seen.insert(at.position)
                 && let Some(edit) = &at.edit
             {
                 todo.extend(edit.parents.iter().filter_map(|p| self.parent(&at.line, at.seq, p)));
@@ -321,11 +335,11 @@ impl Case {
         false
     }
 
-    fn apply(&mut self, index: usize, parents: &[ChangeHash], branch: &mut Branch) -> Standing {
+    fn apply(&mut self, index: usize, parents: &[ChangeHash], branches: &mut Branches) -> Standing {
         let Some(entry) = self.edits.get(index) else { return Standing::Waiting };
         let Some(edit) = &entry.edit else { return Standing::Held(Hold::Unreadable) };
         let (document, actor) = (&mut self.document, &entry.actor);
-        match document.replay_along(branch, parents, actor, edit.time, &edit.ops, edit.change) {
+        match document.replay_along(branches, parents, actor, edit.time, &edit.ops, Some(edit.change)) {
             Ok(_) => Standing::Applied,
             Err(ReplayError::Parents) => Standing::Waiting,
             Err(_) => Standing::Held(Hold::Hash),
@@ -414,6 +428,8 @@ impl<S: Store> Replica<S> {
             document: Document::default(),
             tips: BTreeMap::new(),
             lines: BTreeMap::new(),
+            names: HashMap::new(),
+            places: HashMap::new(),
             changed: false,
         };
         let mut record = Vec::new();
@@ -481,6 +497,8 @@ impl<S: Store> Replica<S> {
             None => None,
         };
         let bytes = bytes.len();
+        case.names.insert(hash, case.edits.len());
+        case.places.insert((line, seq), case.edits.len());
         case.edits.push(CaseEdit { position, hash, line, author, seq, bytes, actor, edit, standing });
     }
 

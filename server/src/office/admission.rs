@@ -45,6 +45,8 @@ pub struct Allowances {
     pub secrets: u64,
     /// Journals in one partition, ever.
     pub journals: usize,
+    /// Lines in one partition, ever.
+    pub lines: usize,
 }
 
 impl Default for Allowances {
@@ -55,6 +57,7 @@ impl Default for Allowances {
             attachment_bytes: ATTACHMENT_BYTES_A_DAY,
             secrets: SECRETS_A_DAY,
             journals: JOURNALS,
+            lines: LINES,
         }
     }
 }
@@ -229,7 +232,7 @@ impl<S: Store> Office<S> {
         // The office's own is always among those that a vector has to hold.
         let full = all.values().map(|(_, lines)| lines).sum::<usize>() >= MAX_JOURNALS - 1;
         let (journals, lines) = all.entry(*author).or_default();
-        if full || *lines >= LINES || (begins && *journals >= self.allowances.journals) {
+        if full || *lines >= self.allowances.lines || (begins && *journals >= self.allowances.journals) {
             return Ok(false);
         }
         *journals += usize::from(begins);
@@ -323,7 +326,8 @@ mod tests {
 
     #[test]
     fn what_is_within_an_allowance() {
-        let allowed = Allowances { entries: 10, bytes: 100, attachment_bytes: 1000, secrets: 2, journals: 8 };
+        let allowed =
+            Allowances { entries: 10, bytes: 100, attachment_bytes: 1000, secrets: 2, journals: 8, lines: 8 };
         let table = [
             (usage(0, 0, 0, 0), true),
             (usage(10, 100, 1000, 2), true),
@@ -379,6 +383,25 @@ mod tests {
             runs.push(Run { journal, first, entries, signature, after: None });
         }
         runs
+    }
+
+    /// The run under its journal as it is named now.
+    fn resigned(seed: u64, run: Run) -> Run {
+        let (id, mut at) = (run.journal.id(), Head::EMPTY);
+        for entry in &run.entries {
+            let header = Header {
+                version: HEADER_VERSION,
+                journal: id,
+                seq: at.seq + 1,
+                prev: (at.seq > 0).then_some(at.hash),
+                body_hash: body_hash(entry.body.as_ref().unwrap()),
+                application: Some(EntryHash([1; 32])),
+                extension: None,
+            };
+            at = Head { seq: at.seq + 1, hash: header.hash() };
+        }
+        let signature = SeededKey::new(seed).sign(&signed_bytes(&id, &at)).unwrap();
+        Run { signature, ..run }
     }
 
     struct Bench(Office<MemoryStore>);
@@ -467,6 +490,23 @@ mod tests {
         assert_eq!(bench.brings(1, runs(1, 9, &[1]), NOW + DAY), [9]);
         assert_eq!(bench.brings(1, runs(1, 1, &[1, 1]), NOW), TAKEN);
         assert_eq!(bench.brings(2, runs(2, 1, &[1]), NOW), TAKEN);
+    }
+
+    #[test]
+    fn branches_are_few_and_their_entries_count() {
+        let mut bench = Bench::new(Allowances { lines: 4, ..Allowances::default() });
+        let branch = |nonce: u8| {
+            let mut run = runs(1, nonce, &[3]).remove(0);
+            run.journal.epoch = [1; 8];
+            resigned(1, run)
+        };
+        assert_eq!(bench.brings(1, vec![branch(1)], NOW), TAKEN);
+        // The first fork leaves three lines, the next adds one, and that is all.
+        assert_eq!(bench.brings(1, vec![branch(2)], NOW), TAKEN);
+        assert_eq!(bench.brings(1, vec![branch(3)], NOW), TAKEN);
+        assert_eq!(bench.used(1, NOW), 9);
+        assert_eq!(bench.brings(1, vec![branch(4)], NOW), [9]);
+        assert_eq!(bench.used(1, NOW), 9);
     }
 
     #[test]

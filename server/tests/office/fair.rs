@@ -114,5 +114,5 @@ async fn who_sends_without_end_waits_for_its_turn() {
     assert!(before_me <= HONEST * GREEDY * 3, "{before_me} deliveries of others before {HONEST} of ours");
     assert!(delivered.load(Ordering::Relaxed) > 0, "nobody was greedy");
     writer.stop().await;
-    thread.join().unwrap();
+    thread.join().unwrap().unwrap();
 }
