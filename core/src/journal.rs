@@ -230,6 +230,21 @@ pub enum Content {
     Destroyed,
 }
 
+impl Content {
+    /// Length of the body in bytes; 0 where it was destroyed.
+    pub fn len(&self) -> usize {
+        match self {
+            Content::Present(bytes) => bytes.len(),
+            Content::Destroyed => 0,
+        }
+    }
+
+    /// Whether there is nothing of it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// An entry as a replica keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEntry {

@@ -12,7 +12,7 @@ use loket_core::replica::ReplicaError;
 use loket_core::store::Store;
 use serde_json::Value;
 
-use crate::config::{Failure, Folder};
+use crate::config::{Failure, Folder, limits};
 use crate::office::Office;
 
 mod act;
@@ -136,7 +136,8 @@ pub fn run() -> ExitCode {
 
 /// The runtime of what runs for long.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.max_blocking_threads(limits::BLOCKING_THREADS).enable_all().build();
     runtime.map_err(|error| Failure::new(format!("program tidak dapat dijalankan ({error})")))
 }
 

@@ -34,10 +34,19 @@ pub mod limits {
     pub const SESSIONS: usize = 10_000;
     /// Sessions of one device at once; a further one ends the oldest, which is most likely a dead line.
     pub const SESSIONS_PER_DEVICE: usize = 2;
+    /// Connections whose peer has not proven yet who it is; a further one takes the place of another.
+    pub const GUESTS: usize = 2_000;
+    /// Files that the process may have open: connections, sessions that grew out of them, and the office's own.
+    pub const FILES: u64 = (CONNECTIONS + SESSIONS + 1_000) as u64;
     /// Attachments that are received or given at once.
     pub const TRANSFERS: usize = 64;
+    /// Of them, by one device.
+    pub const TRANSFERS_PER_DEVICE: usize = 8;
     /// Read replicas.
     pub const READERS: usize = 8;
+    /// Threads for what blocks on the store and on attachments: the readers, and some transfers. Each keeps memory of its
+    /// own, so a crowd must not be able to call up hundreds.
+    pub const BLOCKING_THREADS: usize = 2 * READERS;
     /// Commands that wait for the writer.
     pub const WAITING: usize = 1024;
     /// Deliveries of one commit.

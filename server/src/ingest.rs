@@ -353,6 +353,9 @@ impl Thread {
             let answer = match delivered.next() {
                 Some(Delivered::Taken(refused)) => {
                     for (journal, cause) in &refused {
+                        if matches!(cause, LearnError::Allowance | LearnError::Journals) {
+                            counter!(telemetry::BEYOND).increment(1);
+                        }
                         info!(device = %delivery.author, %journal, %cause, "a run was not taken in");
                     }
                     counter!(telemetry::RECEIPTS).increment(1);

@@ -16,6 +16,9 @@ use loket_core::replica::write::{Author, Dice, EPOCH, random};
 use loket_core::replica::{Replica, ReplicaError, rows};
 use loket_core::store::{Store, Table};
 
+use admission::{Admission, Allowances};
+
+pub mod admission;
 pub mod attachments;
 pub mod desk;
 pub mod files;
@@ -40,6 +43,8 @@ const OFFICE_EPOCH: &str = "office_epoch";
 pub struct Office<S> {
     /// Its replica.
     pub replica: Replica<S>,
+    /// What one device may bring.
+    pub allowances: Allowances,
     signer: Arc<dyn Signer>,
     epoch: [u8; 8],
     office_epoch: u64,
@@ -79,7 +84,8 @@ impl<S: Store> Office<S> {
             };
             Ok((epoch, office_epoch))
         })?;
-        Ok(Self { replica, signer, epoch, office_epoch, touched: BTreeSet::new() })
+        let allowances = Allowances::default();
+        Ok(Self { replica, allowances, signer, epoch, office_epoch, touched: BTreeSet::new() })
     }
 
     /// The office epoch as a replica of its store says it.
@@ -186,9 +192,17 @@ impl<S: Store> Office<S> {
         let mut touched = BTreeSet::new();
         let healing = restore::is_healing(&self.replica)?;
         for delivery in group {
-            self.admit(delivery, dice)?;
-            let Learned { applications, partitions, refused, destroyed, .. } =
-                self.replica.learn_entries(&delivery.runs)?;
+            let admission = self.admission(&delivery.runs, now)?;
+            self.admit(delivery, &admission, dice)?;
+            let learned = if admission.refused.is_empty() {
+                self.replica.learn_entries(&delivery.runs)?
+            } else {
+                let runs: Vec<Run> =
+                    delivery.runs.iter().filter(|run| admission.admits(run)).cloned().collect();
+                self.replica.learn_entries(&runs)?
+            };
+            self.charge(&admission, &learned, now)?;
+            let Learned { applications, partitions, mut refused, destroyed, .. } = learned;
             for (partition, id) in destroyed {
                 self.forget(&partition, &id)?;
             }
@@ -197,6 +211,7 @@ impl<S: Store> Office<S> {
                 partitions.iter().try_for_each(|partition| self.meet(partition, now))?;
             }
             self.touched.extend(partitions);
+            refused.extend(admission.refused);
             answers.push(refused);
         }
         if self.replica.meta(EPOCH)?.is_none() {
@@ -211,8 +226,13 @@ impl<S: Store> Office<S> {
     }
 
     /// Lets the creator of a need-to-know application into its new partition.
-    fn admit(&mut self, delivery: &Delivery, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
-        for run in &delivery.runs {
+    fn admit(
+        &mut self,
+        delivery: &Delivery,
+        admission: &Admission,
+        dice: &mut Dice<'_>,
+    ) -> Result<(), ReplicaError> {
+        for run in delivery.runs.iter().filter(|run| admission.admits(run)) {
             let (partition, author) = (run.journal.partition, run.journal.author);
             if author != delivery.author
                 || !self.replica.opens(&author, &partition)?

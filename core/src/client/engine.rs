@@ -8,7 +8,7 @@ use super::{ClientError, Phone};
 use crate::journal::body::{Body, Value};
 use crate::journal::{AttachmentHash, Content, EntryHash, JournalId, Partition};
 use crate::replica::ReplicaError;
-use crate::replica::learn::LearnError;
+use crate::replica::learn::{ALLOWANCE, LearnError};
 use crate::replica::rows::{self, AttachmentRow};
 use crate::store::{Query, Store, Table};
 use crate::sync::message::{Message, ProtocolError};
@@ -180,12 +180,24 @@ impl Engine {
         self.confirmed.insert((upload.partition, upload.hash));
     }
 
+    /// Whether the office takes no more of this device's today.
+    pub(super) fn is_beyond_allowance(&self) -> bool {
+        self.refused.iter().any(|(_, code)| *code == ALLOWANCE)
+    }
+
+    /// The code of something that the office will not take without help. What follows in a journal of which it takes
+    /// no more today only seems to have a gap there.
+    fn refusal(&self) -> Option<u8> {
+        let waits = |journal| self.refused.contains(&(journal, ALLOWANCE));
+        self.refused.iter().find(|(journal, _)| !waits(*journal)).map(|(_, code)| *code)
+    }
+
     /// What has not come back yet of what this session carried; sentences, nothing where all is done.
     ///
     /// # Errors
     /// Where the office has refused something of this device.
     pub(super) fn outstanding(&mut self) -> Result<Vec<String>, ClientError> {
-        if let Some((_, code)) = self.refused.first() {
+        if let Some(code) = self.refusal() {
             return Err(ClientError::Office(format!(
                 "Dinas tidak menerima sebagian pekerjaan perangkat ini (kode {code}): hubungi Dinas, data tetap tersimpan di sini"
             )));

@@ -1,6 +1,6 @@
 //! Learning: entries that come from elsewhere, checked, kept, and what follows from them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::rows_adopted;
 use super::lines::At;
@@ -20,6 +20,9 @@ use crate::store::{Query, Store, Table};
 /// Largest file of the office, in bytes.
 pub const MAX_OFFICE_FILE: usize = 8 << 20;
 
+/// Code of [`LearnError::Allowance`]: the one for which a phone waits instead of asking a person for help.
+pub const ALLOWANCE: u8 = 8;
+
 /// Why a run was not taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LearnError {
@@ -32,6 +35,12 @@ pub enum LearnError {
     /// A body is left out, and the office has not said that it let the application go.
     #[error("isi entri dihilangkan tanpa pernyataan Dinas")]
     Destroyed,
+    /// Its author has brought as much today as one device may. It may come again tomorrow.
+    #[error("batas harian perangkat tercapai")]
+    Allowance,
+    /// Its author, or the partition, has as many journals as there may be.
+    #[error("terlalu banyak jurnal dari perangkat ini")]
+    Journals,
 }
 
 impl LearnError {
@@ -45,6 +54,8 @@ impl LearnError {
             LearnError::Run(RunError::Reference) => 5,
             LearnError::Run(RunError::Signature) => 6,
             LearnError::Destroyed => 7,
+            LearnError::Allowance => ALLOWANCE,
+            LearnError::Journals => 9,
         }
     }
 }
@@ -58,6 +69,8 @@ pub struct Learned {
     pub partitions: BTreeSet<Partition>,
     /// New entries.
     pub entries: usize,
+    /// New entries of each author, and the bytes of their bodies.
+    pub brought: BTreeMap<AuthorId, (u64, u64)>,
     /// Runs that were not taken in.
     pub refused: Vec<(JournalId, LearnError)>,
     /// Whether the office published files.
@@ -129,6 +142,11 @@ impl<S: Store> Replica<S> {
         }
         learned.partitions.insert(partition);
         learned.entries += placed.entries.len();
+        let brought = learned.brought.entry(run.journal.author).or_default();
+        for entry in &placed.entries {
+            brought.0 += 1;
+            brought.1 += entry.content.len() as u64;
+        }
         if let Some(epoch) = office {
             self.meet_epoch(&partition, epoch)?;
         }
