@@ -75,7 +75,7 @@ pub fn run(input: &[u8]) {
             },
         ),
         _ => {
-            same(text, |text| Role::parse(text), |role| role.as_str().to_owned());
+            same(text, Role::parse, |role| role.as_str().to_owned());
             same(text, EntryHash::from_hex, EntryHash::to_hex);
             same(text, Value::parse_attachment, |(hash, bytes)| format!("{hash} {bytes}"));
             assert!(mask::name(text).is_ascii());
