@@ -129,8 +129,7 @@ fn told(pair: &Pair, application: EntryHash, edits: usize, what: &str, took: f64
 #[ignore = "measures"]
 fn the_worst_document_of_lines_that_look_at_nobody() {
     let (mut pair, application, mut all, mut lines) = bench();
-    for n in 0..lines.len() {
-        let line = &mut lines[n];
+    for (n, line) in lines.iter_mut().enumerate() {
         let entries = (1..MAX_EDITS).map(|_| line.edit(&mut all, application, None)).collect();
         let took = deliver(&mut pair, 9, vec![line.sign(entries)]);
         let edits = (n + 1) * MAX_EDITS;
