@@ -105,8 +105,13 @@ impl Caller {
 
     /// Takes the next frame in; returns how many batches it acknowledges.
     async fn hear(&mut self) -> Option<usize> {
+        // Pings are no answer.
+        timeout(PATIENCE, self.answer()).await.ok()?
+    }
+
+    async fn answer(&mut self) -> Option<usize> {
         loop {
-            match timeout(PATIENCE, self.socket.next()).await.ok()?? {
+            match self.socket.next().await? {
                 Ok(Frame::Binary(frame)) => {
                     let outputs = self.session.receive(&frame, &self.replica, &self.key).ok()?;
                     return self.carry_out(outputs).await;
