@@ -27,6 +27,11 @@ pub(super) const PLACES: &str = "SELECT id FROM fresh WHERE part = ?1 AND tbl = 
     UNION ALL SELECT id FROM settled WHERE part = ?1 AND tbl = ?2 AND lead = ?3";
 pub(super) const RANGE: &str = "SELECT lead, id FROM fresh WHERE part = ?1 AND tbl = ?2 AND lead BETWEEN ?3 AND ?4
     UNION ALL SELECT lead, id FROM settled WHERE part = ?1 AND tbl = ?2 AND lead BETWEEN ?3 AND ?4 ORDER BY 1";
+// In one statement, and so of one moment: another process may be writing.
+pub(super) const GET: &str = "SELECT s.id, s.value FROM fresh f CROSS JOIN scattered s ON s.id = f.id
+    WHERE f.part = ?1 AND f.tbl = ?2 AND f.lead = ?3 AND s.key = ?4
+    UNION ALL SELECT s.id, s.value FROM settled f CROSS JOIN scattered s ON s.id = f.id
+    WHERE f.part = ?1 AND f.tbl = ?2 AND f.lead = ?3 AND s.key = ?4";
 pub(super) const SCATTERED: &str = "SELECT key, value FROM scattered WHERE id = ?1";
 const INSERT: &str = "INSERT INTO scattered (key, value) VALUES (?1, ?2)";
 const UPDATE: &str = "UPDATE scattered SET value = ?2 WHERE id = ?1";
@@ -108,7 +113,8 @@ pub(super) fn lead(key: &[u8]) -> i64 {
 }
 
 impl SqliteStore {
-    /// Ids under a key's first bytes, in ascending order.
+    /// Ids of entries under a key's first bytes, in ascending order. Entries stay, so what another process writes
+    /// meanwhile takes none away.
     pub(super) fn places(&self, part: i64, tbl: i64, key: &[u8]) -> Result<Vec<i64>, StoreError> {
         let mut statement = self.db.prepare_cached(PLACES).map_err(store_error)?;
         let ids =
@@ -132,15 +138,12 @@ impl SqliteStore {
         tbl: i64,
         key: &[u8],
     ) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
-        for id in self.places(part, tbl, key)? {
-            let (found, value) = self.scattered_at(id)?;
-            if found == key {
-                return Ok(Some((id, value)));
-            }
-        }
-        Ok(None)
+        let values = params![part, tbl, lead(key), key];
+        let mut statement = self.db.prepare_cached(GET).map_err(store_error)?;
+        statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?))).optional().map_err(store_error)
     }
 
+    /// The row of this id; it is there as long as a statement that named it is not at its end.
     fn scattered_at(&self, id: i64) -> Result<Row, StoreError> {
         let mut statement = self.db.prepare_cached(SCATTERED).map_err(store_error)?;
         let row = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional();

@@ -278,7 +278,8 @@ fn damage_is_told_and_quotes_nothing() {
 fn every_query_is_answered_from_an_index() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
-    let scattered = [scattered::PLACES, scattered::RANGE, scattered::SCATTERED, scattered::UNTIL];
+    let scattered =
+        [scattered::PLACES, scattered::GET, scattered::RANGE, scattered::SCATTERED, scattered::UNTIL];
     let own = [PART, TAKES, BY_JOURNAL, BY_POSITION, BY_ID, HAS_HASH, GET, SCAN, MOVE, DESTROY, DELETE];
     for sql in own.into_iter().chain(scattered) {
         let mut plan = store.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
