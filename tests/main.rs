@@ -4,8 +4,10 @@
 #![allow(clippy::print_stdout)]
 
 mod frames;
+mod fuzz;
 mod orders;
 mod sim;
 mod stories;
 mod tidy;
 mod vectors;
+mod worst;

@@ -5,7 +5,7 @@
 //! same change hash. What is loaded here was saved by this replica.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU64;
 
 use automerge::Value as Held;
@@ -55,6 +55,13 @@ struct Sole {
     ops: Vec<Op>,
     hash: ChangeHash,
 }
+
+/// Documents kept as [`Branches`]. Two devices with as many lines as an office lets them have.
+const MAX_BRANCHES: usize = 32;
+
+/// A document as it was after the last edit of each of some lines, to replay the next upon; the oldest go first.
+#[derive(Default)]
+pub struct Branches(VecDeque<Document>);
 
 /// A register with more than one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +157,55 @@ impl Document {
         Ok(hash)
     }
 
+    /// As [`Document::replay`], for lines of edits each of which builds on the one before while the document moves on:
+    /// `branches` keeps it as it was after the last of each. So a line costs what its edits and those that it takes
+    /// over cost, and not a fork of the whole history each time.
+    pub fn replay_along(
+        &mut self,
+        branches: &mut Branches,
+        parents: &[ChangeHash],
+        actor: &[u8; 16],
+        time: i64,
+        ops: &[Op],
+        expected: Option<ChangeHash>,
+    ) -> Result<ChangeHash, ReplayError> {
+        let mut sorted = parents.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        if sorted == self.heads() {
+            return self.replay(&sorted, actor, time, ops, expected);
+        }
+        let mut fork = match branches.make(self, &sorted)? {
+            Some(branch) => branch,
+            None => self.at(&sorted)?,
+        };
+        let hash = fork.replay(&sorted, actor, time, ops, expected)?;
+        let change = fork.widen()?.get_change_by_hash(&automerge::ChangeHash(hash.0));
+        let change = change.ok_or(ReplayError::Document)?;
+        self.widen()?.apply_changes([change]).map_err(|_| ReplayError::Document)?;
+        branches.keep(fork);
+        Ok(hash)
+    }
+
+    /// Takes over from `whole` what these changes build on and is not here yet. Nothing else may be here, or the heads
+    /// come out as others.
+    fn catch_up(&mut self, whole: &Automerge, heads: &[ChangeHash]) -> Result<(), ReplayError> {
+        let mine = self.widen()?;
+        let mut todo: Vec<_> = heads.iter().map(|hash| automerge::ChangeHash(hash.0)).collect();
+        let (mut seen, mut lacking) = (BTreeSet::new(), Vec::new());
+        while let Some(hash) = todo.pop() {
+            if !seen.insert(hash) || mine.get_change_meta_by_hash(&hash).is_some() {
+                continue;
+            }
+            let change = whole.get_change_by_hash(&hash).ok_or(ReplayError::Parents)?;
+            todo.extend(change.deps().iter().copied());
+            lacking.push(change);
+        }
+        // In any order: what lacks a parent yet waits inside.
+        lacking.reverse();
+        mine.apply_changes(lacking).map_err(|_| ReplayError::Document)
+    }
+
     /// All registers with the value that shows (one of them, where several conflict).
     pub fn registers(&self) -> BTreeMap<String, String> {
         match &self.0 {
@@ -223,6 +279,24 @@ impl Document {
             Kept::Whole(whole) => Ok(whole),
             Kept::Empty | Kept::Sole(_) => Err(ReplayError::Document),
         }
+    }
+}
+
+impl Branches {
+    /// The document at these heads, made from what is kept of one of the lines that lead to them.
+    fn make(&self, whole: &Document, heads: &[ChangeHash]) -> Result<Option<Document>, ReplayError> {
+        let leads = |kept: &&Document| kept.heads().iter().all(|head| heads.contains(head));
+        // Another line may go on from there too.
+        let Some(mut kept) = self.0.iter().rev().find(leads).cloned() else { return Ok(None) };
+        kept.catch_up(&*whole.whole()?, heads)?;
+        Ok((kept.heads() == heads).then_some(kept))
+    }
+
+    fn keep(&mut self, branch: Document) {
+        if self.0.len() >= MAX_BRANCHES {
+            self.0.pop_front();
+        }
+        self.0.push_back(branch);
     }
 }
 
@@ -358,6 +432,44 @@ mod tests {
         assert!(document.conflicts().is_empty());
         let copy = Document::load(&document.save().unwrap()).unwrap();
         assert_eq!(copy.heads(), document.heads());
+    }
+
+    #[test]
+    fn lines_replayed_along_branches_are_what_they_are_without() {
+        let mut one = Document::default();
+        let root = one.replay(&[], &A, 1, &[op("alamat", "x")], None).unwrap();
+        let mut other = one.clone();
+        let mut branches = Branches::default();
+        // Each actor makes one edit. Three lines go on from the first edit; some look at another line's last edit, or
+        // at that alone, or go back behind it.
+        let mut lines = [root; 3];
+        let mut past = vec![root];
+        for n in 0..90_usize {
+            let (at, next) = (n % 3, (n + 1) % 3);
+            let mut parents = match n % 7 {
+                3 => vec![lines[at], lines[next]],
+                5 => vec![lines[next]],
+                6 => vec![past[n / 2], lines[at]],
+                _ => vec![lines[at]],
+            };
+            parents.dedup();
+            let (mut actor, time) = (A, 10 + i64::try_from(n).unwrap());
+            actor[0] = u8::try_from(n).unwrap() + 10;
+            let ops = [op("rt", &format!("{n}"))];
+            // An ancestor beside its descendant is no head.
+            let Ok(change) = one.clone().replay(&parents, &actor, time, &ops, None) else { continue };
+            one.replay(&parents, &actor, time, &ops, None).unwrap();
+            let mut along =
+                |expected| other.replay_along(&mut branches, &parents, &actor, time, &ops, Some(expected));
+            assert_eq!(along(ChangeHash([9; 32])), Err(ReplayError::Hash));
+            assert_eq!(along(change), Ok(change), "{n}");
+            assert_eq!((one.heads(), one.registers()), (other.heads(), other.registers()));
+            lines[at] = change;
+            past.push(change);
+        }
+        let nowhere =
+            other.replay_along(&mut branches, &[ChangeHash([9; 32])], &B, 1, &[op("rt", "9")], None);
+        assert_eq!(nowhere, Err(ReplayError::Parents));
     }
 
     #[test]

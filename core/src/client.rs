@@ -31,6 +31,7 @@ mod key;
 mod mark;
 mod pen;
 mod profile;
+mod retention;
 mod socket;
 mod sync;
 mod tls;
@@ -71,6 +72,9 @@ pub enum ClientError {
     /// The office said no, in its words.
     #[error("{0}")]
     Office(String),
+    /// The device has brought to the office as much today as one may. All of it stays here, and goes another day.
+    #[error("batas harian perangkat ini di Dinas tercapai: pekerjaan tersimpan di HP dan dikirim lagi besok")]
+    Allowance,
     /// It took longer than the named limit. Says what is outstanding.
     #[error("{0}")]
     TimedOut(String),
@@ -86,7 +90,10 @@ impl ClientError {
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Network(_) | Self::TimedOut(_) | Self::Replica(ReplicaError::Store(StoreError::Busy))
+            Self::Network(_)
+                | Self::TimedOut(_)
+                | Self::Allowance
+                | Self::Replica(ReplicaError::Store(StoreError::Busy))
         )
     }
 }

@@ -17,6 +17,7 @@ use minicbor::{Decode, Encode};
 pub mod body;
 pub mod partition;
 pub mod receipt;
+pub mod remains;
 pub mod run;
 pub mod vector;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod vectors;
 
 pub use body::Body;
 pub use partition::{Partition, Place};
+pub use remains::Remains;
 
 /// Version of the header's encoding.
 pub const HEADER_VERSION: u8 = 1;
@@ -224,8 +226,23 @@ pub fn body_hash(body: &[u8]) -> [u8; 32] {
 pub enum Content {
     /// The bytes as their author encoded them.
     Present(Vec<u8>),
-    /// Destroyed as the law asks; the header still names their hash.
+    /// Destroyed as the law asks, or let go by a phone; the header still names their hash.
     Destroyed,
+}
+
+impl Content {
+    /// Length of the body in bytes; 0 where it was destroyed.
+    pub fn len(&self) -> usize {
+        match self {
+            Content::Present(bytes) => bytes.len(),
+            Content::Destroyed => 0,
+        }
+    }
+
+    /// Whether there is nothing of it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// An entry as a replica keeps it.

@@ -22,6 +22,7 @@ pub mod learn;
 pub mod library;
 pub mod lines;
 pub mod list;
+pub mod retention;
 pub mod rows;
 pub mod rules;
 pub mod view;
@@ -74,6 +75,8 @@ pub struct Replica<S> {
     catalogue: Catalogue,
     regions: Regions,
     calendar: Calendar,
+    /// Whether it keeps what phones let go: the office's own.
+    keeps_retired: bool,
 }
 
 impl<S: Store> Replica<S> {
@@ -87,9 +90,15 @@ impl<S: Store> Replica<S> {
             catalogue: Catalogue::builtin(),
             regions: Regions::wonogiri(),
             calendar: Calendar::default(),
+            keeps_retired: false,
         };
         replica.read_office_files()?;
         Ok(replica)
+    }
+
+    /// Makes it the office's own, which keeps what phones let go.
+    pub fn keep_retired(&mut self) {
+        self.keeps_retired = true;
     }
 
     /// The office's key.

@@ -79,10 +79,14 @@ pub enum Table {
     Invite = 17,
     /// Single values: name → value.
     Meta = 18,
-    /// Notices to officers.
+    /// Notices to officers: application, author → work that came too late.
     Notice = 19,
     /// Who names an attachment beside its row's first: hash, edit → application.
     Naming = 20,
+    /// Applications that the office has let go: application → what stays of it.
+    Gone = 21,
+    /// What is still to be done about them: applications to let go here, files to remove.
+    Sweep = 22,
 }
 
 /// Which entries to read; each comes back in ascending order.

@@ -3,24 +3,27 @@
 //! Each partition has a folder of its own: knowing the hash of somebody else's scan grants nothing, neither to
 //! read it nor to have it counted as one's own.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::Extension;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use loket_core::attachment::{AttachmentError, AttachmentStore, MAX_ATTACHMENT, Progress, SYNC_EVERY, token};
-use loket_core::journal::{AttachmentHash, Partition};
+use loket_core::journal::{AttachmentHash, AuthorId, Partition};
 use loket_core::replica::ReplicaError;
 use metrics::counter;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tracing::{debug, error};
+use tracing::{debug, error, info, warn};
 
 use crate::config::{limits, now};
+use crate::guests::Guest;
 use crate::ingest::Unavailable;
 use crate::router::App;
 use crate::telemetry;
@@ -35,7 +38,7 @@ const MAX_OPEN: usize = 4096;
 #[derive(Clone)]
 pub struct Shelves {
     dir: PathBuf,
-    open: Arc<Mutex<std::collections::HashMap<Partition, AttachmentStore>>>,
+    open: Arc<Mutex<HashMap<Partition, AttachmentStore>>>,
 }
 
 impl Shelves {
@@ -59,6 +62,57 @@ impl Shelves {
     }
 }
 
+/// Turns of those that transfer attachments: few at once, and fewer of one device, so that one with a slow line and
+/// many scans does not take them all. Cheap to clone.
+#[derive(Clone)]
+pub struct Turns {
+    all: Arc<Semaphore>,
+    devices: Arc<Mutex<HashMap<AuthorId, usize>>>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { all: Arc::new(Semaphore::new(limits::TRANSFERS)), devices: Arc::default() }
+    }
+}
+
+impl Turns {
+    /// A turn for this device, if there is one now.
+    fn take(&self, device: AuthorId, guest: &Guest) -> Option<Turn> {
+        let place = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = devices.entry(device).or_default();
+        if *count >= limits::TRANSFERS_PER_DEVICE {
+            return None;
+        }
+        *count += 1;
+        guest.is_known();
+        Some(Turn { turns: self.clone(), device, guest: guest.clone(), _place: place })
+    }
+}
+
+/// One transfer's turn; given back when it is dropped.
+struct Turn {
+    turns: Turns,
+    device: AuthorId,
+    guest: Guest,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut devices = self.turns.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = devices.get_mut(&self.device) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                devices.remove(&self.device);
+            }
+        }
+        drop(devices);
+        self.guest.is_done();
+    }
+}
+
 /// Why a request is not answered with what it asks for.
 enum Refused {
     /// No such attachment for this device, and nothing else is said.
@@ -67,6 +121,8 @@ enum Refused {
     BadRequest(&'static str),
     /// Too many transfers at once.
     Busy,
+    /// The device has brought as much today as one may.
+    Allowance,
     Attachment(AttachmentError),
     /// No room: somebody has to make some.
     Full,
@@ -102,6 +158,12 @@ impl IntoResponse for Refused {
                 (StatusCode::SERVICE_UNAVAILABLE, busy, "kantor sedang sibuk: ulangi sebentar lagi")
                     .into_response()
             }
+            Refused::Allowance => (
+                StatusCode::TOO_MANY_REQUESTS,
+                [(header::RETRY_AFTER, "3600")],
+                "batas harian lampiran perangkat ini tercapai: lampiran tersimpan di HP dan dikirim lagi besok",
+            )
+                .into_response(),
             Refused::Attachment(AttachmentError::Offset(at)) => {
                 (StatusCode::CONFLICT, [(UPLOAD_OFFSET, at.to_string())], "lanjutkan dari Upload-Offset")
                     .into_response()
@@ -129,6 +191,7 @@ impl IntoResponse for Refused {
 
 /// An attachment that the asking device may reach.
 struct Reached {
+    device: AuthorId,
     partition: Partition,
     hash: AttachmentHash,
     /// As its entry announces it, in bytes.
@@ -157,6 +220,7 @@ pub async fn head(
 /// `PATCH /v1/attachments/{partition}/{hash}`: appends the body at `Upload-Offset`.
 pub async fn patch(
     State(app): State<Arc<App>>,
+    Extension(guest): Extension<Guest>,
     Path(names): Path<(String, String)>,
     uri: Uri,
     headers: HeaderMap,
@@ -175,10 +239,14 @@ pub async fn patch(
         {
             return Err(AttachmentError::TooLarge.into());
         }
-        let turn = Arc::clone(&app.transfers).try_acquire_owned().map_err(|_| Refused::Busy)?;
+        let turn = app.transfers.take(reached.device, &guest).ok_or(Refused::Busy)?;
+        // What it says that it sends is counted before a byte is read; where it does not say, all that lacks.
+        let announced = number(&headers, &header::CONTENT_LENGTH);
+        let lacking = announced.unwrap_or_else(|| reached.size.saturating_sub(offset));
+        reserve(&app, &reached, lacking).await?;
         let stream = body.into_data_stream();
         // On its own: should the line be cut, what has come is kept all the same.
-        let task = tokio::spawn(receive(Arc::clone(&app), reached, offset, stream, turn));
+        let task = tokio::spawn(counted(Arc::clone(&app), reached, offset, lacking, stream, turn));
         let (progress, size) = task.await.map_err(|_| Refused::Trouble)??;
         Ok(state_of(StatusCode::NO_CONTENT, progress, size))
     };
@@ -188,6 +256,7 @@ pub async fn patch(
 /// `GET /v1/attachments/{partition}/{hash}`: the bytes, or the range of them that is asked for.
 pub async fn get(
     State(app): State<Arc<App>>,
+    Extension(guest): Extension<Guest>,
     Path(names): Path<(String, String)>,
     uri: Uri,
     headers: HeaderMap,
@@ -206,7 +275,7 @@ pub async fn get(
                 return Ok((StatusCode::RANGE_NOT_SATISFIABLE, whole).into_response());
             }
         };
-        let turn = Arc::clone(&app.transfers).try_acquire_owned().map_err(|_| Refused::Busy)?;
+        let turn = app.transfers.take(reached.device, &guest).ok_or(Refused::Busy)?;
         Ok(give(reached, range, size, status, turn))
     };
     answer.await.unwrap_or_else(Refused::into_response)
@@ -232,13 +301,15 @@ async fn reach(
             let holds = row.revoked.is_none() && row.certificate.not_after > now;
             holds.then_some(row.certificate.key)
         });
-        if let Err(cause) = device {
-            debug!(%cause, "a token opens nothing");
-            return Ok::<_, ReplicaError>(None);
+        match device {
+            Ok(device) => Ok(replica.attachment(&partition, &hash)?.map(|row| (device, row))),
+            Err(cause) => {
+                debug!(%cause, "a token opens nothing");
+                Ok::<_, ReplicaError>(None)
+            }
         }
-        replica.attachment(&partition, &hash)
     });
-    let row = match found.await {
+    let (device, row) = match found.await {
         Ok(Ok(row)) => row.ok_or(Refused::NotFound)?,
         Ok(Err(cause)) => {
             error!(%cause, "the store cannot be read for an attachment");
@@ -252,22 +323,67 @@ async fn reach(
     let shelves = app.shelves.clone();
     let store = tokio::task::spawn_blocking(move || shelves.shelf(&partition)).await;
     let store = store.map_err(|_| Refused::Trouble)??;
-    Ok(Reached { partition, hash, size: row.bytes, recorded: row.here, store })
+    Ok(Reached { device, partition, hash, size: row.bytes, recorded: row.here, store })
 }
 
-/// Takes the body in, piece by piece, each durable before the next. What came before a cut is kept.
+/// Counts what a device is about to bring.
+async fn reserve(app: &Arc<App>, reached: &Reached, bytes: u64) -> Result<(), Refused> {
+    let device = reached.device;
+    let reserved = app.writer.write(false, move |office| office.reserve_attachment(&device, bytes, now()));
+    match reserved.await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => {
+            info!(%device, "the device has brought as many attachments today as one may");
+            Err(Refused::Allowance)
+        }
+        Ok(Err(cause)) => {
+            error!(%cause, "what a device brings cannot be counted");
+            Err(Refused::Trouble)
+        }
+        Err(_) => Err(Refused::Trouble),
+    }
+}
+
+/// [`receive`], and then what did not come is not counted.
+async fn counted(
+    app: Arc<App>,
+    reached: Reached,
+    offset: u64,
+    reserved: u64,
+    stream: BodyDataStream,
+    turn: Turn,
+) -> Result<(Progress, u64), Refused> {
+    let mut came = 0;
+    let (device, end) = (reached.device, Arc::clone(&app));
+    let received = receive(app, reached, offset, stream, &mut came).await;
+    let left = reserved.saturating_sub(came);
+    if left > 0 {
+        let back = end.writer.write(false, move |office| office.return_attachment(&device, left, now()));
+        if !matches!(back.await, Ok(Ok(()))) {
+            warn!(%device, "what a device did not bring stays counted until tomorrow");
+        }
+    }
+    drop(turn);
+    received
+}
+
+/// Takes the body in, piece by piece, each durable before the next. What came before a cut is kept. `came` says how
+/// many bytes that was, also where it fails.
 async fn receive(
     app: Arc<App>,
     reached: Reached,
     mut offset: u64,
     mut stream: BodyDataStream,
-    _turn: OwnedSemaphorePermit,
+    came: &mut u64,
 ) -> Result<(Progress, u64), Refused> {
     let mut pending: Vec<u8> = Vec::with_capacity(SYNC_EVERY);
     let mut cut = false;
     loop {
         match timeout(limits::PIECE_TIMEOUT, stream.next()).await {
-            Ok(Some(Ok(bytes))) => pending.extend_from_slice(&bytes),
+            Ok(Some(Ok(bytes))) => {
+                *came = came.saturating_add(bytes.len() as u64);
+                pending.extend_from_slice(&bytes);
+            }
             Ok(None) => break,
             Ok(Some(Err(_))) | Err(_) => {
                 cut = true;
@@ -332,13 +448,7 @@ fn state_of(status: StatusCode, progress: Progress, announced: u64) -> Response 
 }
 
 /// The bytes of a whole attachment, read as they are sent.
-fn give(
-    reached: Reached,
-    range: Range<u64>,
-    size: u64,
-    status: StatusCode,
-    turn: OwnedSemaphorePermit,
-) -> Response {
+fn give(reached: Reached, range: Range<u64>, size: u64, status: StatusCode, turn: Turn) -> Response {
     let length = range.end.saturating_sub(range.start);
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
@@ -372,8 +482,9 @@ async fn blocking<T: Send + 'static>(
     reached: &Reached,
     work: impl FnOnce(&Reached) -> Result<T, AttachmentError> + Send + 'static,
 ) -> Result<T, Refused> {
-    let Reached { partition, hash, size, recorded, store } = reached;
+    let Reached { device, partition, hash, size, recorded, store } = reached;
     let copy = Reached {
+        device: *device,
         partition: *partition,
         hash: *hash,
         size: *size,
@@ -385,11 +496,16 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+    offset(headers.get(name)?.to_str().ok()?)
 }
 
-/// One range of bytes (`bytes=a-b`, `bytes=a-`, `bytes=-n`) within `size`.
-fn range(text: &str, size: u64) -> Option<Range<u64>> {
+/// A count of bytes, as `Upload-Offset` and `Content-Length` give it.
+pub fn offset(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
+}
+
+/// One range of bytes (`bytes=a-b`, `bytes=a-`, `bytes=-n`) within `size`; none where it is empty or outside.
+pub fn range(text: &str, size: u64) -> Option<Range<u64>> {
     let (from, to) = text.trim().strip_prefix("bytes=")?.split_once('-')?;
     let (start, end) = match (from.trim(), to.trim()) {
         ("", last) => (size.saturating_sub(last.parse().ok()?), size),

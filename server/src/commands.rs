@@ -12,7 +12,7 @@ use loket_core::replica::ReplicaError;
 use loket_core::store::Store;
 use serde_json::Value;
 
-use crate::config::{Failure, Folder};
+use crate::config::{Failure, Folder, limits};
 use crate::office::Office;
 
 mod act;
@@ -27,6 +27,7 @@ mod init;
 mod invite;
 mod queue;
 mod restore;
+mod retention;
 mod serve;
 mod show;
 mod staff;
@@ -88,6 +89,10 @@ enum Command {
     Healing,
     #[command(about = "Lanjutkan keputusan sebuah wilayah tanpa HP yang belum sinkron sejak pemulihan")]
     Waive(healing::WaiveArgs),
+    #[command(about = "Permohonan selesai yang masa simpannya dihitung, menurut waktunya")]
+    Retention,
+    #[command(about = "Musnahkan permohonan yang sudah selesai sebelum masa simpannya berakhir")]
+    Destroy(retention::DestroyArgs),
     #[command(about = "Simpan dokumen permohonan sebagai berkas Automerge")]
     Export(export::Args),
     #[command(subcommand, about = "Katalog layanan")]
@@ -131,7 +136,8 @@ pub fn run() -> ExitCode {
 
 /// The runtime of what runs for long.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.max_blocking_threads(limits::BLOCKING_THREADS).enable_all().build();
     runtime.map_err(|error| Failure::new(format!("program tidak dapat dijalankan ({error})")))
 }
 
@@ -154,6 +160,8 @@ fn answer(folder: &Folder, command: Command) -> Result<Answer, Failure> {
         Command::Restore(args) => restore::run(folder, &args),
         Command::Healing => healing::run(folder),
         Command::Waive(args) => healing::waive(folder, &args),
+        Command::Retention => retention::run(folder),
+        Command::Destroy(args) => retention::destroy(folder, &args),
         Command::Export(args) => export::run(folder, &args),
         Command::Catalogue(command) => catalogue::run(folder, command),
     }

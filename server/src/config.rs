@@ -34,10 +34,19 @@ pub mod limits {
     pub const SESSIONS: usize = 10_000;
     /// Sessions of one device at once; a further one ends the oldest, which is most likely a dead line.
     pub const SESSIONS_PER_DEVICE: usize = 2;
+    /// Connections whose peer has not proven yet who it is; a further one takes the place of another.
+    pub const GUESTS: usize = 2_000;
+    /// Files that the process may have open: connections, sessions that grew out of them, and the office's own.
+    pub const FILES: u64 = (CONNECTIONS + SESSIONS + 1_000) as u64;
     /// Attachments that are received or given at once.
     pub const TRANSFERS: usize = 64;
+    /// Of them, by one device.
+    pub const TRANSFERS_PER_DEVICE: usize = 8;
     /// Read replicas.
     pub const READERS: usize = 8;
+    /// Threads for what blocks on the store and on attachments: the readers, and some transfers. Each keeps memory of its
+    /// own, so a crowd must not be able to call up hundreds.
+    pub const BLOCKING_THREADS: usize = 2 * READERS;
     /// Commands that wait for the writer.
     pub const WAITING: usize = 1024;
     /// Deliveries of one commit.
@@ -76,6 +85,14 @@ pub mod limits {
     pub const LOOK_EVERY: Duration = Duration::from_millis(150);
     /// Between deliveries of jobs while there is no idle moment.
     pub const JOBS_EVERY: Duration = Duration::from_secs(2);
+    /// Between looks whether something destroyed has left bytes behind in the store's files.
+    pub const PURGE_AGAIN: Duration = Duration::from_secs(2);
+    /// A store up to here, in bytes, is written anew at once (a second or two); a larger one in these hours of Jakarta.
+    pub const PURGE_AT_ONCE: u64 = 256 << 20;
+    /// The hours.
+    pub const PURGE_HOURS: std::ops::Range<i64> = 0..4;
+    /// Between looks at applications whose time may be over.
+    pub const RETAIN_EVERY: Duration = Duration::from_secs(60);
     /// Between looks at certificates whose time may be over.
     pub const EXPIRE_EVERY: Duration = Duration::from_secs(60);
     /// Memory in which the writer keeps pages of the store, in bytes: indexes are touched all over.

@@ -28,7 +28,7 @@ use crate::telemetry;
 
 /// What a device sends.
 #[derive(Deserialize)]
-pub struct Asked {
+struct Asked {
     invite: String,
     key: String,
     mac: String,
@@ -67,8 +67,7 @@ pub async fn enrol(State(app): State<Arc<App>>, body: Bytes) -> Response {
         counter!(telemetry::ENROLMENTS, "outcome" => "limited").increment(1);
         return answer(StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
     }
-    let asked = serde_json::from_slice::<Asked>(&body).ok().and_then(|asked| read(&asked));
-    let Some((invite, key, mac)) = asked else { return refused(&app) };
+    let Some((invite, key, mac)) = read(&body) else { return refused(&app) };
     let office = app.office;
     let written = app.writer.write(true, move |desk| admit(desk, &office, invite, key, &mac)).await;
     match written {
@@ -98,11 +97,13 @@ fn answer(status: StatusCode, sentence: &str) -> Response {
     (status, Json(json!({ "error": sentence }))).into_response()
 }
 
-fn read(asked: &Asked) -> Option<([u8; INVITE_BYTES], PublicKey, String)> {
+/// Reads what a device sends: the invitation's name, the device's key, and its proof in hexadecimal.
+pub fn read(body: &[u8]) -> Option<([u8; INVITE_BYTES], PublicKey, String)> {
+    let asked: Asked = serde_json::from_slice(body).ok()?;
     let hex = |text: &str| HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
     let invite = hex(&asked.invite)?.try_into().ok()?;
     let key = PublicKey(hex(&asked.key)?.try_into().ok()?);
-    Some((invite, key, asked.mac.clone()))
+    Some((invite, key, asked.mac))
 }
 
 /// Checks the proof, remembers the device, certifies it. The same device may ask again with the same code: its

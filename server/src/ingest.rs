@@ -18,6 +18,7 @@ use loket_core::replica::ReplicaError;
 use loket_core::replica::learn::LearnError;
 use loket_core::store::sqlite::SqliteStore;
 use loket_core::store::{Store, StoreError};
+use loket_core::time::WIB;
 use metrics::{counter, gauge, histogram};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -211,6 +212,8 @@ struct Thread {
     expire_after: Option<Vec<u8>>,
     /// Whether anything was written since the last checkpoint.
     dirty: bool,
+    /// When to look whether something destroyed has left bytes behind.
+    purge_at: Instant,
     /// Whether the medium has failed and the store was not opened anew since; others may ask.
     ill: Arc<AtomicBool>,
     /// Set where it cannot be opened anew.
@@ -234,6 +237,7 @@ impl Thread {
             expired: now,
             expire_after: None,
             dirty,
+            purge_at: now,
             ill,
             lost,
         }
@@ -265,6 +269,9 @@ impl Thread {
             if idle && self.is_well() {
                 self.checkpoint();
             }
+            if idle && self.is_well() && Instant::now() >= self.purge_at {
+                self.purge();
+            }
         }
         // What came before the stop is done; what comes after is refused by the closed channel.
         self.waiting.close();
@@ -279,7 +286,7 @@ impl Thread {
         }
         self.deliver_jobs();
         // The file alone is then the whole office, for whoever copies it; where somebody still reads, it takes both.
-        if self.office.replica.store.purge().is_err() {
+        if self.office.replica.store.empty_log().is_err() {
             self.dirty = true;
             self.checkpoint();
         }
@@ -346,6 +353,9 @@ impl Thread {
             let answer = match delivered.next() {
                 Some(Delivered::Taken(refused)) => {
                     for (journal, cause) in &refused {
+                        if matches!(cause, LearnError::Allowance | LearnError::Journals) {
+                            counter!(telemetry::BEYOND).increment(1);
+                        }
                         info!(device = %delivery.author, %journal, %cause, "a run was not taken in");
                     }
                     counter!(telemetry::RECEIPTS).increment(1);
@@ -416,6 +426,7 @@ impl Thread {
         match found {
             Ok(partitions) => {
                 self.version = Some(version);
+                self.dirty = true;
                 if !first {
                     counter!(telemetry::OTHERS).increment(1);
                     self.tell(Hint { partitions, people: true });
@@ -493,6 +504,37 @@ impl Thread {
             self.dirty = true;
             self.sort(&error.into());
         }
+    }
+
+    /// Removes the last bytes of what was destroyed from the store's files, while nobody waits: a large store at
+    /// night, since it is written anew.
+    fn purge(&mut self) {
+        let done = self.purge_now();
+        self.purge_at = Instant::now() + limits::PURGE_AGAIN;
+        match done {
+            Ok(false) => {}
+            Ok(true) => info!("the store was written anew: nothing is left of what was destroyed"),
+            // Somebody reads or writes: at the next look.
+            Err(ReplicaError::Store(StoreError::Busy)) => self.purge_at = Instant::now(),
+            Err(error) => {
+                warn!(%error, "what was destroyed may still stand in free space of the store");
+                self.sort(&error);
+            }
+        }
+    }
+
+    fn purge_now(&mut self) -> Result<bool, ReplicaError> {
+        let replica = &mut self.office.replica;
+        if !replica.must_purge()? {
+            return Ok(false);
+        }
+        let hour = now().saturating_add(WIB).rem_euclid(24 * 3600) / 3600;
+        if replica.store.size()? > limits::PURGE_AT_ONCE && !limits::PURGE_HOURS.contains(&hour) {
+            return Ok(false);
+        }
+        replica.store.purge()?;
+        replica.transaction(|replica| replica.purged())?;
+        Ok(true)
     }
 
     /// What the callers of work that failed are told. The store falls ill where the medium has failed.

@@ -16,6 +16,9 @@ use loket_core::replica::write::{Author, Dice, EPOCH, random};
 use loket_core::replica::{Replica, ReplicaError, rows};
 use loket_core::store::{Store, Table};
 
+use admission::{Admission, Allowances};
+
+pub mod admission;
 pub mod attachments;
 pub mod desk;
 pub mod files;
@@ -24,6 +27,7 @@ pub mod jobs;
 pub mod library;
 pub mod people;
 pub mod restore;
+pub mod retention;
 pub mod settle;
 pub mod verify;
 
@@ -39,6 +43,8 @@ const OFFICE_EPOCH: &str = "office_epoch";
 pub struct Office<S> {
     /// Its replica.
     pub replica: Replica<S>,
+    /// What one device may bring.
+    pub allowances: Allowances,
     signer: Arc<dyn Signer>,
     epoch: [u8; 8],
     office_epoch: u64,
@@ -66,6 +72,7 @@ impl<S: Store> Office<S> {
     /// Opens the office over a store; the first time, founds it.
     pub fn open(store: S, signer: Arc<dyn Signer>, dice: &mut Dice<'_>) -> Result<Self, ReplicaError> {
         let mut replica = Replica::open(store, signer.public_key())?;
+        replica.keep_retired();
         let (epoch, office_epoch) = replica.transaction(|replica| {
             if replica.meta(OFFICE_EPOCH)?.is_none() {
                 replica.set_meta(OFFICE_EPOCH, Some(&FIRST_EPOCH.to_be_bytes()))?;
@@ -77,7 +84,8 @@ impl<S: Store> Office<S> {
             };
             Ok((epoch, office_epoch))
         })?;
-        Ok(Self { replica, signer, epoch, office_epoch, touched: BTreeSet::new() })
+        let allowances = Allowances::default();
+        Ok(Self { replica, allowances, signer, epoch, office_epoch, touched: BTreeSet::new() })
     }
 
     /// The office epoch as a replica of its store says it.
@@ -184,14 +192,26 @@ impl<S: Store> Office<S> {
         let mut touched = BTreeSet::new();
         let healing = restore::is_healing(&self.replica)?;
         for delivery in group {
-            self.admit(delivery, dice)?;
-            let Learned { applications, partitions, refused, .. } =
-                self.replica.learn_entries(&delivery.runs)?;
+            let admission = self.admission(&delivery.runs, now)?;
+            self.admit(delivery, &admission, dice)?;
+            let learned = if admission.refused.is_empty() {
+                self.replica.learn_entries(&delivery.runs)?
+            } else {
+                let runs: Vec<Run> =
+                    delivery.runs.iter().filter(|run| admission.admits(run)).cloned().collect();
+                self.replica.learn_entries(&runs)?
+            };
+            self.charge(&admission, &learned, now)?;
+            let Learned { applications, partitions, mut refused, destroyed, .. } = learned;
+            for (partition, id) in destroyed {
+                self.forget(&partition, &id)?;
+            }
             touched.extend(applications);
             if healing {
                 partitions.iter().try_for_each(|partition| self.meet(partition, now))?;
             }
             self.touched.extend(partitions);
+            refused.extend(admission.refused);
             answers.push(refused);
         }
         if self.replica.meta(EPOCH)?.is_none() {
@@ -206,8 +226,13 @@ impl<S: Store> Office<S> {
     }
 
     /// Lets the creator of a need-to-know application into its new partition.
-    fn admit(&mut self, delivery: &Delivery, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
-        for run in &delivery.runs {
+    fn admit(
+        &mut self,
+        delivery: &Delivery,
+        admission: &Admission,
+        dice: &mut Dice<'_>,
+    ) -> Result<(), ReplicaError> {
+        for run in delivery.runs.iter().filter(|run| admission.admits(run)) {
             let (partition, author) = (run.journal.partition, run.journal.author);
             if author != delivery.author
                 || !self.replica.opens(&author, &partition)?

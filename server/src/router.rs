@@ -10,11 +10,12 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, head, post};
 use loket_core::identity::{PublicKey, Signer};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-use crate::attachments::{self, Shelves};
+use crate::attachments::{self, Shelves, Turns};
 use crate::config::limits;
 use crate::enrol::{self, Failures};
+use crate::guests::Guests;
 use crate::ingest::Writer;
 use crate::office::library::Receipts;
 use crate::readers::Readers;
@@ -38,7 +39,9 @@ pub struct App {
     /// The attachments.
     pub shelves: Shelves,
     /// Turns of those that transfer attachments.
-    pub transfers: Arc<Semaphore>,
+    pub transfers: Turns,
+    /// Connections whose peer is not known yet.
+    pub guests: Guests,
     /// Enrolments that failed of late.
     pub failures: Failures,
     /// Whether the office goes on.

@@ -24,8 +24,11 @@ use crate::attachments::Shelves;
 use crate::checkpoints;
 use crate::config::{Failure, Folder, limits};
 use crate::connection::{Life, Watched};
+use crate::guests::{Guest, Guests};
 use crate::ingest::{Writer, WriterThread};
+use crate::office::admission::Allowances;
 use crate::readers::Readers;
+use crate::retention;
 use crate::router::{App, router};
 use crate::telemetry;
 
@@ -54,7 +57,18 @@ pub struct Server {
 impl Server {
     /// Opens the office and listens; `listen` is an address and port, port 0 for any free one.
     pub async fn start(folder: &Folder, listen: &str) -> Result<Server, Failure> {
+        Self::start_with(folder, listen, Allowances::default()).await
+    }
+
+    /// As [`Server::start`], with other allowances of what one device may bring.
+    pub async fn start_with(
+        folder: &Folder,
+        listen: &str,
+        allowances: Allowances,
+    ) -> Result<Server, Failure> {
+        raise_file_limit();
         let mut office = folder.office()?;
+        office.allowances = allowances;
         let signer = office.signer();
         let public = office.public_key();
         let shelves = Shelves::new(folder.attachments());
@@ -77,12 +91,14 @@ impl Server {
             receipts: Default::default(),
             sessions: Default::default(),
             shelves,
-            transfers: Arc::new(Semaphore::new(limits::TRANSFERS)),
+            transfers: Default::default(),
+            guests: Guests::new(limits::GUESTS),
             failures: Default::default(),
             stop: stopped,
             metrics: telemetry::metrics(),
             unwell: AtomicBool::new(false),
         });
+        tokio::spawn(retention::run(app.writer.clone(), app.shelves.clone(), app.stop.clone()));
         info!(%address, office = %app.office.author(), "serving");
         let task = tokio::spawn(serve(app, listener, (checkpoints, thread), stop.clone()));
         Ok(Server { address, stop, task })
@@ -127,12 +143,12 @@ async fn serve(
                 course.send_replace(Course::Failed);
                 break;
             }
-            accepted = accept(&listener, &connections) => accepted,
+            accepted = accept(&listener, &connections, &app.guests) => accepted,
         };
-        if let Some((stream, place)) = accepted {
+        if let Some((stream, guest, place)) = accepted {
             let (routes, stop) = (routes.clone(), app.stop.clone());
             tokio::spawn(async move {
-                connection(stream, routes, stop).await;
+                connection(stream, guest, routes, stop).await;
                 drop(place);
             });
         }
@@ -174,25 +190,54 @@ async fn stopping(stop: &mut watch::Receiver<Course>) {
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    guests: &Guests,
+) -> Option<(TcpStream, Guest, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(connections).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, address)) => Some((stream, guests.enter(address.ip()), place)),
         Err(error) => {
-            warn!(%error, "a connection could not be accepted");
+            // Most likely there are no files left: whoever waits longest without a word has to go.
+            let made_room = guests.make_room();
+            warn!(%error, made_room, "a connection could not be accepted");
             sleep(ACCEPT_AGAIN).await;
             None
         }
     }
 }
 
-async fn connection(stream: TcpStream, routes: Router, mut stop: watch::Receiver<Course>) {
+/// Asks the system for as many open files as there may be connections; what it does not give is not there.
+fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let wanted = limits::FILES.min(limit.maximum.unwrap_or(limits::FILES));
+        if limit.current.is_some_and(|current| current < wanted) {
+            let raised =
+                setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
+            if let Err(error) = raised {
+                warn!(%error, wanted, "the system's limit of open files stays as it is");
+            }
+        }
+        if wanted < limits::FILES {
+            warn!(
+                files = wanted,
+                needed = limits::FILES,
+                "the system allows fewer open files than phones may connect"
+            );
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, guest: Guest, routes: Router, mut stop: watch::Receiver<Course>) {
     // Small frames go at once; where the system refuses, they go later.
     let _ = stream.set_nodelay(true);
     let life = Arc::new(Life::default());
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&life)));
+    let visitor = guest.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&life));
+        request.extensions_mut().insert(visitor.clone());
         let routes = routes.clone();
         async move {
             Ok::<_, Infallible>(
@@ -213,6 +258,7 @@ async fn connection(stream: TcpStream, routes: Router, mut stop: watch::Receiver
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = guest.shown_out() => return,
     };
     if let Err(error) = ended {
         debug!(%error, "connection ended");

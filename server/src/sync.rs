@@ -30,6 +30,7 @@ use tracing::{debug, error, info};
 
 use crate::config::{Failure, dice, limits, now};
 use crate::connection::Life;
+use crate::guests::Guest;
 use crate::ingest::{Hint, Unavailable};
 use crate::office::library::OfficeLibrary;
 use crate::office::restore::is_healing;
@@ -99,6 +100,7 @@ impl Sessions {
 pub async fn upgrade(
     State(app): State<Arc<App>>,
     Extension(life): Extension<Arc<Life>>,
+    Extension(guest): Extension<Guest>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let Ok(place) = Arc::clone(&app.sessions.room).try_acquire_owned() else {
@@ -109,7 +111,7 @@ pub async fn upgrade(
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
-        .on_upgrade(move |socket| Talk::new(app, socket, life).run(place))
+        .on_upgrade(move |socket| Talk::new(app, socket, life, guest).run(place))
 }
 
 /// Why a session ends.
@@ -148,6 +150,7 @@ impl End {
         match self {
             End::Gone => None,
             End::Fault(error) => Some(Session::farewell(error)),
+            End::Limit("guests") => say(CODE_TROUBLE, "kantor sedang penuh: sambungkan lagi"),
             End::Limit(_) => say(CODE_TROUBLE, "sambungan terlalu lama diam: sambungkan lagi"),
             End::Replaced => say(CODE_TROUBLE, "perangkat ini tersambung lagi lewat sambungan lain"),
             End::Stopped => say(CODE_STOPPED, "kantor sedang dimatikan: sambungkan lagi nanti"),
@@ -259,6 +262,7 @@ struct Talk {
     app: Arc<App>,
     line: Line,
     life: Arc<Life>,
+    guest: Guest,
     /// None while a blocking task has it.
     session: Option<Session>,
     hints: broadcast::Receiver<Hint>,
@@ -277,11 +281,12 @@ enum Woken {
     Hint(Result<Hint, broadcast::error::RecvError>),
     Tick,
     Replaced,
+    ShownOut,
     Stop,
 }
 
 impl Talk {
-    fn new(app: Arc<App>, socket: WebSocket, life: Arc<Life>) -> Self {
+    fn new(app: Arc<App>, socket: WebSocket, life: Arc<Life>, guest: Guest) -> Self {
         let mut nonce = [0; 16];
         dice(&mut nonce);
         let session = Some(Session::answer(app.office.author(), nonce));
@@ -295,6 +300,7 @@ impl Talk {
             app,
             line,
             life,
+            guest,
             session,
             hints,
             stop,
@@ -347,6 +353,7 @@ impl Talk {
             Woken::Hint(hint) => Box::pin(self.heed(hint)).await,
             Woken::Tick => self.look_at_clock(),
             Woken::Replaced => Err(End::Replaced),
+            Woken::ShownOut => Err(End::Limit("guests")),
             Woken::Stop if *self.stop.borrow() == Course::Failed => Err(End::Trouble),
             Woken::Stop => Err(End::Stopped),
         }
@@ -361,6 +368,7 @@ impl Talk {
             hint = self.hints.recv() => Woken::Hint(hint),
             _ = self.tick.tick() => Woken::Tick,
             () = self.end.notified() => Woken::Replaced,
+            () = self.guest.shown_out() => Woken::ShownOut,
             _ = self.stop.changed() => Woken::Stop,
         }
     }
@@ -389,6 +397,7 @@ impl Talk {
         if self.peer.is_none()
             && let Some(device) = self.session.as_ref().and_then(Session::peer)
         {
+            self.guest.is_known();
             self.peer = Some((device, self.app.sessions.enter(device, &self.end)));
             self.scope = self.with(move |_, library| Ok(library.scope(&device)?)).await?;
             debug!(%device, "session open");

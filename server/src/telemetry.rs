@@ -22,6 +22,10 @@ pub const SESSIONS: &str = "loket_sessions";
 pub const SESSIONS_ENDED: &str = "loket_sessions_ended_total";
 /// Batches that were acknowledged as durable.
 pub const RECEIPTS: &str = "loket_batches_acknowledged_total";
+/// Connections that had to make room before they had proven who they are.
+pub const GUESTS_OUT: &str = "loket_guests_shown_out_total";
+/// Runs that were not looked at since their author had brought enough.
+pub const BEYOND: &str = "loket_runs_beyond_allowance_total";
 /// Bytes of attachments that were received.
 pub const ATTACHMENT_IN: &str = "loket_attachment_received_bytes_total";
 /// Bytes of attachments that were given.

@@ -4,6 +4,8 @@
 //! commands as a script would type them. Whatever goes wrong panics with the program's own words.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod fuzz;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -236,12 +238,18 @@ impl Office {
 
     /// Starts the server on a free port; it is killed when dropped.
     pub fn serve(&self) -> Server {
-        self.try_serve("127.0.0.1:0").unwrap_or_else(|| panic!("no server: {}", self.log()))
+        self.serve_with(&[])
+    }
+
+    /// As [`Office::serve`], with further options.
+    pub fn serve_with(&self, options: &[&str]) -> Server {
+        let started = Server::start(self, "127.0.0.1:0", options);
+        started.unwrap_or_else(|| panic!("no server: {}", self.log()))
     }
 
     /// Starts the server at this address, if it starts; why not is in the log then.
     pub fn try_serve(&self, listen: &str) -> Option<Server> {
-        Server::start(self, listen)
+        Server::start(self, listen, &[])
     }
 
     /// What its servers logged so far.
@@ -274,10 +282,11 @@ pub struct Server {
 }
 
 impl Server {
-    fn start(office: &Office, listen: &str) -> Option<Self> {
+    fn start(office: &Office, listen: &str, options: &[&str]) -> Option<Self> {
         let log = File::options().create(true).append(true).open(office.log_path()).unwrap();
         let mut command = office.folder.start();
-        command.args(["serve", "--listen", listen]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        command.args(["serve", "--listen", listen]).args(options);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let process = Killed(child);
@@ -297,6 +306,17 @@ impl Server {
     /// Its address, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What it has in memory, in bytes, as Linux tells it.
+    ///
+    /// # Panics
+    /// Where the system is another, or the process is gone.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a running process");
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kilobytes << 10
     }
 
     /// Kills it with signal 9, as a loss of power would.

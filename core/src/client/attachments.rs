@@ -178,7 +178,8 @@ fn read(response: &Response) -> Result<Answer, ClientError> {
         StatusCode::PAYLOAD_TOO_LARGE => {
             Err(ClientError::Office("Dinas menolak lampiran karena ukurannya: lampirkan ulang".into()))
         }
-        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+        StatusCode::TOO_MANY_REQUESTS => Err(ClientError::Allowance),
+        status if status.is_server_error() => {
             Err(ClientError::Network("Dinas sedang sibuk menerima lampiran: ulangi nanti".into()))
         }
         status => Err(strange(status)),

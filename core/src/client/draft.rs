@@ -194,6 +194,11 @@ impl Phone {
         let found = self.find(link)?;
         let case = self.replica.case(&found.partition, &found.id)?;
         let apart = |privacy| privacy == Privacy::PerluTahu;
+        if case.remains.is_some() {
+            return Err(ClientError::refused(
+                "isian permohonan asal sudah tidak disimpan di HP ini: buat tanpa --link dan isi lagi",
+            ));
+        }
         if matches!(case.partition, Partition::NeedToKnow(_)) && !apart(file.service.privacy) {
             return Err(ClientError::refused(
                 "permohonan asal bersifat rahasia dan tidak dapat disalin ke layanan biasa: buat tanpa --link",

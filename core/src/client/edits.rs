@@ -51,7 +51,7 @@ impl Phone {
         known_requirement(&service_of(&case)?.service, requirement)?;
         check_file(path)?;
         let (hash, bytes) = self.files.import(path)?;
-        self.write(|pen| {
+        let attached = self.write(|pen| {
             let case = pen.case(&at)?;
             let prefix = format!("lampiran/{requirement}/");
             let registers = case.document.registers();
@@ -61,7 +61,12 @@ impl Phone {
             let case = pen.edit(case, vec![op])?;
             note_here(pen.replica, &case.partition, &hash, true, false)?;
             Ok(Attached { hash, bytes })
-        })
+        })?;
+        if !self.files.contains(&hash)? {
+            // Another process let it go just before, with an application that nobody keeps any more.
+            self.files.import(path)?;
+        }
+        Ok(attached)
     }
 
     /// Settles a conflict: one of the values that stand beside each other becomes the value.

@@ -8,6 +8,7 @@ use super::{ClientError, Phone};
 use crate::journal::body::{Body, Value};
 use crate::journal::{AttachmentHash, Content, EntryHash, JournalId, Partition};
 use crate::replica::ReplicaError;
+use crate::replica::learn::{ALLOWANCE, LearnError};
 use crate::replica::rows::{self, AttachmentRow};
 use crate::store::{Query, Store, Table};
 use crate::sync::message::{Message, ProtocolError};
@@ -33,6 +34,10 @@ pub(super) struct Engine {
     asked: Option<BTreeSet<(Partition, EntryHash)>>,
     /// Scans that the office has confirmed, and whose record has not come back.
     confirmed: BTreeSet<(Partition, AttachmentHash)>,
+    /// Whether the office left out a body before its word on that had come: it lets applications go just now.
+    too_early: bool,
+    /// Applications that were destroyed.
+    destroyed: u64,
 }
 
 impl Engine {
@@ -53,6 +58,8 @@ impl Engine {
             version,
             asked: None,
             confirmed: BTreeSet::new(),
+            too_early: false,
+            destroyed: 0,
         };
         engine.changed_partitions()?;
         Ok((engine, frame))
@@ -66,6 +73,14 @@ impl Engine {
     /// Entries that came since this was last asked.
     pub(super) fn take_received(&mut self) -> u64 {
         std::mem::take(&mut self.received)
+    }
+
+    /// Lets go of what the office no longer needs here; returns how many applications.
+    pub(super) fn let_go(&mut self) -> Result<u64, ClientError> {
+        if self.too_early {
+            return Err(ClientError::Network("Dinas sedang melepas permohonan lama: ulangi".into()));
+        }
+        Ok(self.phone.let_go()? as u64 + std::mem::take(&mut self.destroyed))
     }
 
     /// Whether everything that was known on both sides has been exchanged.
@@ -121,6 +136,8 @@ impl Engine {
                 Output::Learn { batch, runs } => {
                     let learned = self.phone.replica.transaction(|replica| replica.learn(&runs))?;
                     self.received += learned.entries as u64;
+                    self.destroyed += learned.destroyed.len() as u64;
+                    self.too_early |= learned.refused.iter().any(|(_, e)| *e == LearnError::Destroyed);
                     todo.extend(self.session.taken(batch, &learned.refused, &self.phone.replica)?);
                 }
                 Output::Receipt(receipt) => {
@@ -163,12 +180,24 @@ impl Engine {
         self.confirmed.insert((upload.partition, upload.hash));
     }
 
+    /// Whether the office takes no more of this device's today.
+    pub(super) fn is_beyond_allowance(&self) -> bool {
+        self.refused.iter().any(|(_, code)| *code == ALLOWANCE)
+    }
+
+    /// The code of something that the office will not take without help. What follows in a journal of which it takes
+    /// no more today only seems to have a gap there.
+    fn refusal(&self) -> Option<u8> {
+        let waits = |journal| self.refused.contains(&(journal, ALLOWANCE));
+        self.refused.iter().find(|(journal, _)| !waits(*journal)).map(|(_, code)| *code)
+    }
+
     /// What has not come back yet of what this session carried; sentences, nothing where all is done.
     ///
     /// # Errors
     /// Where the office has refused something of this device.
     pub(super) fn outstanding(&mut self) -> Result<Vec<String>, ClientError> {
-        if let Some((_, code)) = self.refused.first() {
+        if let Some(code) = self.refusal() {
             return Err(ClientError::Office(format!(
                 "Dinas tidak menerima sebagian pekerjaan perangkat ini (kode {code}): hubungi Dinas, data tetap tersimpan di sini"
             )));

@@ -37,6 +37,8 @@ const LOOK: Duration = Duration::from_millis(200);
 const OUTGOING: usize = 64;
 /// First pause before calling again; it doubles.
 const PAUSE: Duration = Duration::from_millis(500);
+/// What the office took no more of today is offered again after this.
+const ALLOWANCE_PAUSE: Duration = Duration::from_secs(3600);
 /// Longest pause before calling again.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
@@ -59,6 +61,8 @@ pub struct SyncReport {
     pub attachments_sent: u64,
     /// Scans that the office does not take from this device: their entries are held there.
     pub attachments_refused: u64,
+    /// Applications that have ended and left the phone.
+    pub applications_let_go: u64,
 }
 
 /// How a sync goes on.
@@ -75,6 +79,8 @@ pub enum Step {
     },
     /// Everything is where it should be; what was moved so far.
     Settled(SyncReport),
+    /// Something of this phone's has to wait, and is tried again by itself; why.
+    Waits(String),
     /// The connection was lost; why, and how long until the next call.
     Lost(String, Duration),
 }
@@ -155,12 +161,13 @@ struct Total {
     received: u64,
     scans: u64,
     scans_refused: u64,
+    let_go: u64,
 }
 
 impl Default for Total {
     fn default() -> Self {
         let bytes = Arc::default();
-        Self { began: Instant::now(), bytes, sent: 0, received: 0, scans: 0, scans_refused: 0 }
+        Self { began: Instant::now(), bytes, sent: 0, received: 0, scans: 0, scans_refused: 0, let_go: 0 }
     }
 }
 
@@ -175,6 +182,7 @@ impl Total {
             seconds: (self.began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
             attachments_sent: self.scans,
             attachments_refused: self.scans_refused,
+            applications_let_go: self.let_go,
         }
     }
 }
@@ -196,6 +204,8 @@ struct Connection<'a, 'w> {
     scans: Scans,
     opened: bool,
     told: bool,
+    /// Since when the office takes no more of this device's today.
+    beyond: Option<Instant>,
 }
 
 /// Where the uploads stand.
@@ -240,6 +250,7 @@ async fn run(phone: Phone, total: &mut Total, follow: bool, watch: Watch<'_>) ->
         scans: Scans { news, give, task: None, due: true, done: 0, of: 0 },
         opened: false,
         told: false,
+        beyond: None,
     };
     connection.send(vec![hello]).await?;
     let ended = connection.converse().await;
@@ -367,7 +378,10 @@ impl Connection<'_, '_> {
             News::NotWanted => self.total.scans_refused += 1,
             News::End(result) => {
                 self.scans.task = None;
-                result?;
+                match result {
+                    Err(ClientError::Allowance) => self.wait_for_tomorrow()?,
+                    other => other?,
+                }
                 return Ok(true);
             }
         }
@@ -387,6 +401,9 @@ impl Connection<'_, '_> {
                 "Dinas tidak terdengar lagi: periksa sambungan, lalu ulangi".into(),
             ));
         }
+        if self.beyond.is_some_and(|since| since.elapsed() > ALLOWANCE_PAUSE) {
+            return Err(ClientError::Allowance);
+        }
         let settled = self.engine.as_ref().is_some_and(|engine| engine.is_settled());
         if !self.opened && self.news_at.elapsed() > GREETING_TIMEOUT {
             return Err(ClientError::TimedOut("Dinas tidak menjawab salam: ulangi nanti".into()));
@@ -402,6 +419,19 @@ impl Connection<'_, '_> {
             self.send(frames).await?;
         }
         Ok(news)
+    }
+
+    /// The office takes no more of this device's today. Who only syncs once is told; who follows goes on with
+    /// everything else.
+    fn wait_for_tomorrow(&mut self) -> Result<(), ClientError> {
+        if !self.follow {
+            return Err(ClientError::Allowance);
+        }
+        if self.beyond.is_none() {
+            self.beyond = Some(Instant::now());
+            (self.watch)(Step::Waits(ClientError::Allowance.to_string()));
+        }
+        Ok(())
     }
 
     async fn too_late(&mut self) -> Result<ClientError, ClientError> {
@@ -422,11 +452,15 @@ impl Connection<'_, '_> {
         if std::mem::take(&mut self.scans.due) && self.start_scans().await? {
             return Ok(false);
         }
+        if self.engine.as_ref().is_some_and(|engine| engine.is_beyond_allowance()) {
+            self.wait_for_tomorrow()?;
+        }
         if !self.with(Engine::outstanding).await?.is_empty() {
             self.told = false;
             return Ok(false);
         }
         if !std::mem::replace(&mut self.told, true) {
+            self.total.let_go += self.with(Engine::let_go).await?;
             let report = self.total.report();
             (self.watch)(Step::Settled(report));
             // An idle moment: nobody waits for the log to be moved.

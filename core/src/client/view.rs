@@ -91,7 +91,8 @@ impl Phone {
         let found = self.find(name)?;
         let mark = self.mark(&found)?;
         let case = self.replica.judged_case(&found.partition, &found.id)?;
-        let around = Surroundings { now: now(), mark: mark.as_str(), sms: &|_| None, staff: &|_| None };
+        let (now, mark, me) = (now(), mark.as_str(), Some(self.author()));
+        let around = Surroundings { now, mark, sms: &|_| None, staff: &|_| None, me };
         Ok(self.replica.show(&case, &around)?)
     }
 

@@ -7,7 +7,7 @@ use minicbor::data::Type;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use super::run::Head;
-use super::{AttachmentHash, AuthorId, ChangeHash, EntryHash, JournalId, Partition, encode};
+use super::{AttachmentHash, AuthorId, ChangeHash, EntryHash, JournalId, Partition, Remains, encode};
 use crate::catalogue::Role;
 use crate::identity::PublicKey;
 use crate::workflow::Decision;
@@ -56,6 +56,9 @@ pub enum Body {
     /// The office's next key.
     #[n(9)]
     OfficeKey(#[n(0)] OfficeKey),
+    /// Applications that have ended and that phones let go.
+    #[n(10)]
+    Retired(#[n(0)] Retired),
 }
 
 /// A list of field operations on one application, made at the state that the screen showed.
@@ -294,13 +297,23 @@ pub struct HeldAttachments {
     pub spans: Vec<(EntryHash, u64)>,
 }
 
-/// Applications whose bodies and attachments were destroyed as the law asks.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+/// Applications whose bodies and attachments were destroyed as the law asks: nobody keeps them any more.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
 #[cbor(array)]
 pub struct Destroyed {
-    /// The applications.
+    /// What stays of them.
     #[n(0)]
-    pub applications: Vec<EntryHash>,
+    pub applications: Vec<Remains>,
+}
+
+/// Applications that have ended, and that the office holds in a verified backup too: phones let their bodies and
+/// attachments go, the office keeps them until it destroys them.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(array)]
+pub struct Retired {
+    /// What phones keep of them.
+    #[n(0)]
+    pub applications: Vec<Remains>,
 }
 
 /// A file of the office.

@@ -111,6 +111,10 @@ impl Receipt {
         rank(self) > rank(other)
     }
 
+    fn tells_of_the_same_backup(&self, other: &Receipt) -> bool {
+        self.backup_at == other.backup_at && self.backup == other.backup
+    }
+
     /// What travels to somebody who has `base` (of the same epoch, or it is left aside).
     pub fn close(&self, base: Option<&Receipt>) -> WireReceipt {
         let base = base.filter(|base| base.epoch == self.epoch);
@@ -122,7 +126,7 @@ impl Receipt {
             time: self.time,
             base: base.map(|base| base.number),
             heads: self.vector.since(base.map_or(&empty, |base| &base.vector)),
-            backup: (base.is_none_or(|base| base.backup_at != self.backup_at) && self.backup_at != 0)
+            backup: (base.is_none_or(|base| !base.tells_of_the_same_backup(self)) && self.backup_at != 0)
                 .then(|| self.backup.since(&empty)),
             held: self.held.clone(),
             signature: self.signature,
@@ -139,9 +143,12 @@ impl WireReceipt {
             None => None,
             Some(number) => Some(have.filter(|r| r.epoch == self.epoch && r.number == number)?),
         };
+        let backup_at = self.backup_at.unwrap_or(0);
         let backup = match (&self.backup, base) {
+            // Of no backup, nothing can be said.
+            _ if backup_at == 0 => empty.clone(),
             (Some(backup), _) => empty.with(backup),
-            (None, Some(base)) if Some(base.backup_at) == self.backup_at => base.backup.clone(),
+            (None, Some(base)) if base.backup_at == backup_at => base.backup.clone(),
             (None, _) => empty.clone(),
         };
         Some(Receipt {
@@ -151,7 +158,7 @@ impl WireReceipt {
             time: self.time,
             vector: base.map_or(&empty, |base| &base.vector).with(&self.heads),
             backup,
-            backup_at: self.backup_at.unwrap_or(0),
+            backup_at,
             held: self.held.clone(),
             signature: self.signature,
         })

@@ -46,7 +46,7 @@ fn read_entries<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Vec<WireEntry
 }
 
 /// Reads an array of `most` members at most; a longer one is not read any further.
-pub(crate) fn bounded<'b, C, T: Decode<'b, C>>(
+fn bounded<'b, C, T: Decode<'b, C>>(
     d: &mut Decoder<'b>,
     ctx: &mut C,
     most: usize,

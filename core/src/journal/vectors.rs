@@ -44,6 +44,38 @@ fn opening() -> Edit {
     Edit { parents: vec![], change, time: TIME, ops, staff: None }
 }
 
+fn remains(id: EntryHash, cause: &str) -> Remains {
+    let office = Actor { who: Who::Office, role: Role::Admin };
+    Remains {
+        id,
+        number: "3312082002-26-79E7-0042J".into(),
+        service: "ktp-el-hilang".into(),
+        version: "1".into(),
+        variant: None,
+        catalogue: [8; 32],
+        place: Some(village()),
+        record: vec![Decision {
+            act: "ambil".into(),
+            kind: Event::Done,
+            request: None,
+            actor: office,
+            at: TIME + 90,
+            claimed_at: None,
+            reason: None,
+            marks: vec![],
+            params: vec![("nomor_seri".into(), "A1".into())],
+            revision: 1,
+            frozen: None,
+            complete: true,
+        }],
+        last: vec![id],
+        cause: cause.into(),
+        staff: Some(2),
+        reason: None,
+        at: TIME + 120,
+    }
+}
+
 fn bodies() -> Vec<(&'static str, Body)> {
     let device = SeededKey::new(1).public_key();
     let id = journal().id();
@@ -114,12 +146,13 @@ fn bodies() -> Vec<(&'static str, Body)> {
         ),
         ("adopt", Body::Adopt(Adopt { entries: vec![entry], staff: 2, reason: "beriktikad baik".into() })),
         ("held attachments", Body::HeldAttachments(HeldAttachments { spans: vec![(entry, 9)] })),
-        ("destroyed", Body::Destroyed(Destroyed { applications: vec![entry] })),
+        ("destroyed", Body::Destroyed(Destroyed { applications: vec![remains(entry, "perintah")] })),
         (
             "office file",
             Body::OfficeFile(OfficeFile { kind: "layanan".into(), name: "x".into(), zstd: vec![1, 2, 3] }),
         ),
         ("office key", Body::OfficeKey(OfficeKey { key: device, since: TIME })),
+        ("retired", Body::Retired(Retired { applications: vec![remains(entry, "selesai")] })),
     ]
 }
 

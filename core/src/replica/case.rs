@@ -3,18 +3,19 @@
 //! The document is a pure function of the edits that count. An edit that cannot count yet waits; one that may
 //! not is held, and its descendants with it. Neither blocks anything else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::lines::{At, MAX_LINES};
 use super::rows::{self, ApplicationRow, AttachmentRow, DocumentRow};
-use super::rules::{self, Hold, MAX_EDITS};
+use super::rules::{self, Hold, MAX_EDIT_BYTES, MAX_EDITS};
 use super::{MAX_HISTORY, Replica, ReplicaError};
-use crate::application::{Document, ReplayError};
+use crate::application::{Branches, Document, ReplayError};
 use crate::catalogue::ServiceFile;
 use crate::journal::body::{Edit, NONCE, Parent, Request, Value};
 use crate::journal::{
-    AuthorId, Body, ChangeHash, Content, EntryHash, Journal, JournalId, Partition, StoredEntry, actor,
+    AuthorId, Body, ChangeHash, Content, EntryHash, Journal, JournalId, Partition, Remains, StoredEntry,
+    actor,
 };
 use crate::store::{Query, Store, Table};
 use crate::workflow::{Decision, Event};
@@ -49,6 +50,8 @@ pub struct CaseEdit {
     pub author: AuthorId,
     /// Its number in the journal.
     pub seq: u64,
+    /// Length of its body.
+    pub bytes: usize,
     /// The actor of its change.
     pub actor: [u8; 16],
     /// What it says; nothing where the body cannot be read.
@@ -90,7 +93,12 @@ pub struct Case {
     pub document: Document,
     /// The last entry of each line about it.
     pub tips: BTreeMap<JournalId, u64>,
+    /// What stays of it, where its bodies are gone.
+    pub remains: Option<Remains>,
     lines: BTreeMap<JournalId, Line>,
+    /// Where in `edits` each stands, by its name, and by its line and number.
+    names: HashMap<EntryHash, usize>,
+    places: HashMap<(JournalId, u64), usize>,
     changed: bool,
 }
 
@@ -107,8 +115,18 @@ impl Case {
         self.service.as_ref().map(|file| state(&file.service, &self.record))
     }
 
-    /// A reserved register, as the first edit wrote it.
+    /// A reserved register, as the first edit wrote it, or as its remains keep it.
     pub fn reserved(&self, register: &str) -> Option<String> {
+        if let Some(remains) = &self.remains {
+            return match register {
+                "_nomor" => Some(remains.number.clone()),
+                "_layanan" => Some(remains.service.clone()),
+                "_versi" => Some(remains.version.clone()),
+                "_varian" => remains.variant.clone(),
+                "_wilayah" => remains.place.map(|place| place.to_string()),
+                _ => None,
+            };
+        }
         let first = self.edits.iter().find(|edit| edit.hash == self.id)?.edit.as_ref()?;
         first.ops.iter().find(|op| op.register == register)?.value.text()
     }
@@ -175,14 +193,24 @@ impl Case {
     }
 
     fn parent(&self, line: &JournalId, seq: u64, parent: &Parent) -> Option<&CaseEdit> {
-        match parent {
-            Parent::First => self.edits.iter().find(|edit| edit.hash == self.id),
-            Parent::Back(distance) => {
-                let seq = seq.checked_sub(*distance)?;
-                self.edits.iter().find(|edit| edit.seq == seq && self.follows(line, seq, edit))
+        let at = match parent {
+            Parent::First => self.names.get(&self.id),
+            Parent::Back(distance) => self.place(line, seq.checked_sub(*distance)?),
+            Parent::Entry(hash) => self.names.get(hash),
+        };
+        self.edits.get(*at?)
+    }
+
+    /// The edit of this number on a line, or before the line's beginning on the way to it.
+    fn place(&self, line: &JournalId, seq: u64) -> Option<&usize> {
+        let mut line = *line;
+        for _ in 0..=MAX_LINES {
+            if let Some(at) = self.places.get(&(line, seq)) {
+                return Some(at);
             }
-            Parent::Entry(hash) => self.edits.iter().find(|edit| edit.hash == *hash),
+            line = self.lines.get(&line)?.fork.filter(|(_, fork)| seq <= *fork)?.0;
         }
+        None
     }
 
     /// The shortest names, in an entry of `journal` numbered `seq`, of the edits that made these changes.
@@ -218,6 +246,7 @@ impl Case {
     fn advance<S: Store>(&mut self, replica: &Replica<S>) -> Result<(), ReplicaError> {
         let Some(file) = self.service.clone() else { return Ok(()) };
         let adopted = self.adopted(replica)?;
+        let mut branches = Branches::default();
         loop {
             let mut progress = false;
             for index in 0..self.edits.len() {
@@ -226,7 +255,7 @@ impl Case {
                 };
                 let hash = edit.hash;
                 let standing = match self.judge(replica, &file, index, adopted.contains(&hash))? {
-                    Ok(parents) => self.apply(index, &parents),
+                    Ok(parents) => self.apply(index, &parents, &mut branches),
                     Err(standing) => standing,
                 };
                 if standing != Standing::Waiting {
@@ -293,7 +322,8 @@ impl Case {
     fn order(&self, entry: &CaseEdit, edit: &Edit) -> Option<Standing> {
         let before = entry.seq.saturating_sub(1);
         let mine = self.edits.iter().filter(|e| e.seq <= before && self.follows(&entry.line, before, e));
-        if mine.clone().count() >= MAX_EDITS {
+        let bytes: usize = mine.clone().map(|edit| edit.bytes).sum();
+        if mine.clone().count() >= MAX_EDITS || bytes >= MAX_EDIT_BYTES {
             return Some(Standing::Held(Hold::TooMany));
         }
         let previous = mine.max_by_key(|e| e.seq)?;
@@ -306,14 +336,15 @@ impl Case {
     }
 
     fn is_ancestor(&self, wanted: EntryHash, entry: &CaseEdit, edit: &Edit) -> bool {
-        let mut todo: Vec<&CaseEdit> =
+        // Almost always it is a parent. Else nearest first: the way to it is short where people work.
+        let mut todo: VecDeque<&CaseEdit> =
             edit.parents.iter().filter_map(|p| self.parent(&entry.line, entry.seq, p)).collect();
-        let mut seen = BTreeSet::new();
-        while let Some(at) = todo.pop() {
+        let mut seen = HashSet::new();
+        while let Some(at) = todo.pop_front() {
             if at.hash == wanted {
                 return true;
             }
-            if seen.insert(at.hash)
+            if seen.insert(at.position)
                 && let Some(edit) = &at.edit
             {
                 todo.extend(edit.parents.iter().filter_map(|p| self.parent(&at.line, at.seq, p)));
@@ -322,10 +353,11 @@ impl Case {
         false
     }
 
-    fn apply(&mut self, index: usize, parents: &[ChangeHash]) -> Standing {
+    fn apply(&mut self, index: usize, parents: &[ChangeHash], branches: &mut Branches) -> Standing {
         let Some(entry) = self.edits.get(index) else { return Standing::Waiting };
         let Some(edit) = &entry.edit else { return Standing::Held(Hold::Unreadable) };
-        match self.document.replay(parents, &entry.actor, edit.time, &edit.ops, Some(edit.change)) {
+        let (document, actor) = (&mut self.document, &entry.actor);
+        match document.replay_along(branches, parents, actor, edit.time, &edit.ops, Some(edit.change)) {
             Ok(_) => Standing::Applied,
             Err(ReplayError::Parents) => Standing::Waiting,
             Err(_) => Standing::Held(Hold::Hash),
@@ -360,12 +392,33 @@ pub fn rows_adopted(hash: &EntryHash) -> Vec<u8> {
 impl<S: Store> Replica<S> {
     /// Reads a case as far as it is materialised.
     pub fn case(&self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
-        let row = match self.store.get(partition, Table::Document, id.as_bytes())? {
-            Some(bytes) => Some(rows::decode(&bytes)?),
+        let row = self.document_row(partition, id)?;
+        let kept = row.as_ref().is_some_and(|row| !row.applied.is_empty());
+        let mut case = self.read_case(partition, id, row)?;
+        if kept && case.document.heads().is_empty() {
+            // Too large to be saved, or the cache is damaged: the entries are the truth.
+            case.advance(self)?;
+        }
+        Ok(case)
+    }
+
+    /// What was materialised of a document.
+    fn document_row(
+        &self,
+        partition: &Partition,
+        id: &EntryHash,
+    ) -> Result<Option<DocumentRow>, ReplicaError> {
+        let saved = |replica: &Self| replica.store.get(partition, Table::Document, id.as_bytes());
+        let row = match saved(self)? {
+            Some(row) => Some(row),
             // A document of one edit is not saved: its entry says it all.
-            None => self.row(partition, id)?.and_then(|row| row.sole).map(DocumentRow::of_one),
+            None => match self.row(partition, id)?.and_then(|row| row.sole) {
+                Some(sole) => return Ok(Some(DocumentRow::of_one(sole))),
+                // Between the two looks another process may have added the second edit.
+                None => saved(self)?,
+            },
         };
-        self.read_case(partition, id, row)
+        row.map(|bytes| rows::decode(&bytes)).transpose()
     }
 
     /// Reads a case with where each of its edits stands, held ones too: what was materialised says only which count.
@@ -409,9 +462,21 @@ impl<S: Store> Replica<S> {
             record: Vec::new(),
             document: Document::default(),
             tips: BTreeMap::new(),
+            remains: None,
             lines: BTreeMap::new(),
+            names: HashMap::new(),
+            places: HashMap::new(),
             changed: false,
         };
+        if entries.iter().any(|(_, entry)| entry.content == Content::Destroyed)
+            && let Some(gone) = self.gone(partition, id)?
+        {
+            case.tips = entries.iter().map(|(_, entry)| (entry.line, entry.header.seq)).collect();
+            case.service = self.catalogue().by_hash(&gone.remains.catalogue);
+            case.record.clone_from(&gone.remains.record);
+            case.remains = Some(gone.remains);
+            return Ok(case);
+        }
         let mut record = Vec::new();
         for (position, entry) in entries {
             let journal = self.line_of(&mut case, entry.line)?.journal;
@@ -476,7 +541,10 @@ impl<S: Store> Replica<S> {
             Some(_) => return,
             None => None,
         };
-        case.edits.push(CaseEdit { position, hash, line, author, seq, actor, edit, standing });
+        let bytes = bytes.len();
+        case.names.insert(hash, case.edits.len());
+        case.places.insert((line, seq), case.edits.len());
+        case.edits.push(CaseEdit { position, hash, line, author, seq, bytes, actor, edit, standing });
     }
 
     /// Brings a case up to date with its entries and writes what follows from them.
@@ -506,8 +574,12 @@ impl<S: Store> Replica<S> {
     /// Saves a document that is more than one edit; of the others the application's row says what there is.
     fn save_document(&mut self, case: &Case) -> Result<(), ReplicaError> {
         let applied: Vec<u64> = case.applied().collect();
-        let saved = case.document.save().and_then(|bytes| zstd::bulk::compress(&bytes, 1).ok());
-        let row = saved.map(|saved| rows::encode(&DocumentRow { applied, saved: Some(saved) }));
+        let more = !applied.is_empty() && !case.document.is_of_first();
+        let row = more.then(|| {
+            let whole = case.document.save().filter(|bytes| bytes.len() <= MAX_DOCUMENT);
+            let saved = whole.and_then(|bytes| zstd::bulk::compress(&bytes, 1).ok());
+            rows::encode(&DocumentRow { applied, saved })
+        });
         self.store.put(&case.partition, Table::Document, case.id.as_bytes(), row.as_deref())?;
         Ok(())
     }
@@ -643,6 +715,7 @@ impl<S: Store> Replica<S> {
             since: case.record.last().map(|d| d.at).or(first.map(|edit| edit.time)).unwrap_or_default(),
             heads: case.document.heads(),
             fin: state.is_some_and(|state| state.fin),
+            gone: case.remains.is_some(),
             sole: case.applied().next().filter(|_| case.document.is_of_first()),
         })
     }

@@ -1,6 +1,6 @@
 //! Learning: entries that come from elsewhere, checked, kept, and what follows from them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::rows_adopted;
 use super::lines::At;
@@ -9,9 +9,7 @@ use super::rules::may_edit;
 use super::write::EPOCH;
 use super::{Replica, ReplicaError};
 use crate::identity::{PublicKey, Signature};
-use crate::journal::body::{
-    Adopt, Body, Certificate, Destroyed, HeldAttachments, OfficeFile, Revocation, Value,
-};
+use crate::journal::body::{Adopt, Body, Certificate, HeldAttachments, OfficeFile, Revocation, Value};
 use crate::journal::receipt::Receipt;
 use crate::journal::run::{Head, Run, RunError, WireEntry};
 use crate::journal::{
@@ -22,6 +20,9 @@ use crate::store::{Query, Store, Table};
 /// Largest file of the office, in bytes.
 pub const MAX_OFFICE_FILE: usize = 8 << 20;
 
+/// Code of [`LearnError::Allowance`]: the one for which a phone waits instead of asking a person for help.
+pub const ALLOWANCE: u8 = 8;
+
 /// Why a run was not taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LearnError {
@@ -31,9 +32,15 @@ pub enum LearnError {
     /// Its chain, bounds or signature do not hold.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// A body is left out as destroyed, and the office has not said so.
+    /// A body is left out, and the office has not said that it let the application go.
     #[error("isi entri dihilangkan tanpa pernyataan Dinas")]
     Destroyed,
+    /// Its author has brought as much today as one device may. It may come again tomorrow.
+    #[error("batas harian perangkat tercapai")]
+    Allowance,
+    /// Its author, or the partition, has as many journals as there may be.
+    #[error("terlalu banyak jurnal dari perangkat ini")]
+    Journals,
 }
 
 impl LearnError {
@@ -47,6 +54,8 @@ impl LearnError {
             LearnError::Run(RunError::Reference) => 5,
             LearnError::Run(RunError::Signature) => 6,
             LearnError::Destroyed => 7,
+            LearnError::Allowance => ALLOWANCE,
+            LearnError::Journals => 9,
         }
     }
 }
@@ -60,10 +69,14 @@ pub struct Learned {
     pub partitions: BTreeSet<Partition>,
     /// New entries.
     pub entries: usize,
+    /// New entries of each author, and the bytes of their bodies.
+    pub brought: BTreeMap<AuthorId, (u64, u64)>,
     /// Runs that were not taken in.
     pub refused: Vec<(JournalId, LearnError)>,
     /// Whether the office published files.
     pub files: bool,
+    /// Applications here of which the office said that they are destroyed.
+    pub destroyed: BTreeSet<(Partition, EntryHash)>,
 }
 
 impl<S: Store> Replica<S> {
@@ -107,13 +120,14 @@ impl<S: Store> Replica<S> {
         if !from_office && run.entries.iter().any(large) {
             return Ok(Err(RunError::Bounds.into()));
         }
-        let (base, entries) = match self.open_run(run, &key)? {
+        let (base, mut entries) = match self.open_run(run, &key)? {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error.into())),
         };
         if !from_office && !self.may_lack(&partition, &entries)? {
             return Ok(Err(LearnError::Destroyed));
         }
+        self.empty_late(&partition, &mut entries)?;
         let Some(end) = entries.last().map(|entry| entry.hash) else { return Ok(Ok(())) };
         let placed = match self.place(&run.journal, base, entries)? {
             Ok(placed) => placed,
@@ -128,6 +142,11 @@ impl<S: Store> Replica<S> {
         }
         learned.partitions.insert(partition);
         learned.entries += placed.entries.len();
+        let brought = learned.brought.entry(run.journal.author).or_default();
+        for entry in &placed.entries {
+            brought.0 += 1;
+            brought.1 += entry.content.len() as u64;
+        }
         if let Some(epoch) = office {
             self.meet_epoch(&partition, epoch)?;
         }
@@ -176,23 +195,15 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// Whether every body that these entries lack was destroyed by the office: nobody else may leave one out,
-    /// since it would never be asked for again.
+    /// Whether the office has let go every application of which these entries lack a body: nobody else may leave
+    /// one out, since it would never be asked for again.
     fn may_lack(&self, partition: &Partition, entries: &[StoredEntry]) -> Result<bool, ReplicaError> {
         for entry in entries.iter().filter(|entry| entry.content == Content::Destroyed) {
-            let key = destroyed_key(&entry.application());
-            if self.store.get(partition, Table::Meta, &key)?.is_none() {
+            if self.gone(partition, &entry.application())?.is_none() {
                 return Ok(false);
             }
         }
         Ok(true)
-    }
-
-    fn follow_destroyed(&mut self, partition: &Partition, destroyed: &Destroyed) -> Result<(), ReplicaError> {
-        for application in &destroyed.applications {
-            self.store.put(partition, Table::Meta, &destroyed_key(application), Some(&[]))?;
-        }
-        Ok(())
     }
 
     /// The head of a journal's own line here.
@@ -246,7 +257,8 @@ impl<S: Store> Replica<S> {
             Body::Adopt(adopt) => self.follow_adopt(partition, &adopt, learned),
             Body::HeldAttachments(held) => self.follow_held(partition, epoch, &held),
             Body::OfficeFile(file) => self.follow_file(&file, learned),
-            Body::Destroyed(destroyed) => self.follow_destroyed(partition, &destroyed),
+            Body::Destroyed(gone) => self.follow_gone(partition, gone.applications, true, learned),
+            Body::Retired(gone) => self.follow_gone(partition, gone.applications, false, learned),
             Body::Edit(_) | Body::Request(_) | Body::Decision(_) | Body::OfficeKey(_) => Ok(()),
         }
     }
@@ -509,10 +521,6 @@ const NEWEST_EPOCH: &[u8] = b"newest_epoch";
 const MAX_SPANS: usize = 10_000;
 /// Prefix of the rows that keep such spans: the last entry of each, and how many.
 const SPAN: &[u8] = b"span/";
-
-fn destroyed_key(application: &EntryHash) -> Vec<u8> {
-    [b"destroyed/", application.as_bytes()].concat()
-}
 
 fn span_key(last: &EntryHash) -> Vec<u8> {
     [SPAN, last.as_bytes()].concat()

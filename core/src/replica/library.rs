@@ -23,6 +23,18 @@ impl<S: Store> Replica<S> {
         after: u64,
         bytes: usize,
     ) -> Result<Option<Sending>, ReplicaError> {
+        self.run_for(partition, line, after, bytes, false)
+    }
+
+    /// As [`Replica::run`]; to `phone`s without the bodies of applications that they would let go again.
+    pub fn run_for(
+        &self,
+        partition: &Partition,
+        line: &JournalId,
+        after: u64,
+        bytes: usize,
+        phone: bool,
+    ) -> Result<Option<Sending>, ReplicaError> {
         let Some(row) = self.line(partition, line)? else { return Ok(None) };
         let begin = row.fork.map_or(0, |(_, seq)| seq);
         let after = after.max(begin);
@@ -43,10 +55,14 @@ impl<S: Store> Replica<S> {
         sending.push((stretch.line, Head { seq: end.header.seq, hash: end.hash }));
         let mut latest: BTreeMap<EntryHash, u64> = BTreeMap::new();
         let mut wire = Vec::new();
-        for entry in &stretch.entries {
-            let back = self.distance_back(partition, entry, &latest)?;
+        let bare = phone && self.has_gone(partition)?;
+        for mut entry in stretch.entries {
+            let back = self.distance_back(partition, &entry, &latest)?;
             latest.insert(entry.application(), entry.header.seq);
-            wire.push(WireEntry::close(entry, back));
+            if bare && self.gone(partition, &entry.application())?.is_some() {
+                entry.content = Content::Destroyed;
+            }
+            wire.push(WireEntry::close(&entry, back));
         }
         let forked = row.fork.is_some() || row.forked;
         let base = if forked && after > 0 { self.hash_at(partition, line, after)? } else { None };

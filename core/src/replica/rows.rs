@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use super::ReplicaError;
 use crate::journal::body::Certificate;
 use crate::journal::run::Head;
-use crate::journal::{ChangeHash, EntryHash, Journal, JournalId, Partition};
+use crate::journal::{ChangeHash, EntryHash, Journal, JournalId, Partition, Remains};
 
 /// Encodes a row.
 pub fn encode<T: Encode<()>>(row: &T) -> Vec<u8> {
@@ -140,9 +140,38 @@ pub struct ApplicationRow {
     /// Whether everything about it has ended.
     #[n(17)]
     pub fin: bool,
-    /// Position of the only edit that counts, where no more is to be known of its document: it has no row then.
+    /// Whether only its remains are here.
     #[n(18)]
+    #[cbor(default)]
+    pub gone: bool,
+    /// Position of the only edit that counts, where no more is to be known of its document: it has no row then.
+    #[n(19)]
     pub sole: Option<u64>,
+}
+
+/// An application that the office has let go (`Table::Gone`).
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(array)]
+pub struct GoneRow {
+    /// Whether it is destroyed everywhere; otherwise phones alone let it go.
+    #[n(0)]
+    pub destroyed: bool,
+    /// What stays of it.
+    #[n(1)]
+    pub remains: Remains,
+}
+
+/// Work of one author on an application that came after its end was decided, and that nobody reads any more
+/// (`Table::Notice`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(array)]
+pub struct LateRow {
+    /// Edits.
+    #[n(0)]
+    pub edits: u32,
+    /// Requests.
+    #[n(1)]
+    pub requests: u32,
 }
 
 /// An attachment that entries of a partition name (`Table::Attachment`).

@@ -8,6 +8,9 @@ use crate::value;
 
 /// Edits of one application that one journal may make.
 pub const MAX_EDITS: usize = 500;
+/// Bytes of bodies after which a journal's further edits of one application do not count. A filled form has two
+/// thousand; each version of a value stays in the document for ever.
+pub const MAX_EDIT_BYTES: usize = 1 << 20;
 
 /// Registers that an application's first edit writes, and nothing ever again.
 pub const RESERVED: [&str; 7] = ["_layanan", "_versi", "_katalog", "_varian", "_nomor", "_wilayah", "_asal"];
@@ -24,7 +27,7 @@ pub enum Hold {
     /// It breaks the form of an edit: a reserved or unknown register, a value of the wrong kind.
     #[error("isian tidak dikenal atau tidak sah menurut katalog layanan")]
     Invalid,
-    /// Its journal has made [`MAX_EDITS`] already.
+    /// Its journal has made [`MAX_EDITS`] already, or [`MAX_EDIT_BYTES`] of them.
     #[error("terlalu banyak perubahan pada satu permohonan")]
     TooMany,
     /// Its author's previous edit is not among its ancestors.

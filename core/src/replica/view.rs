@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::case::{Case, Standing};
-use super::rows;
+use super::rows::{self, LateRow};
 use super::{Replica, ReplicaError};
 use crate::catalogue::Audience;
 use crate::checks::{self, Form, Missing, What};
@@ -32,6 +32,8 @@ pub struct Surroundings<'a> {
     pub sms: &'a dyn Fn(&Due) -> Option<String>,
     /// The name of a member of staff.
     pub staff: &'a dyn Fn(u32) -> Option<String>,
+    /// The device that asks, on a phone.
+    pub me: Option<AuthorId>,
 }
 
 impl<S: Store> Replica<S> {
@@ -225,7 +227,8 @@ impl<S: Store> Replica<S> {
             "pickup_site": site(service.map(|service| service.pickup_site)),
             "paper_site": site(service.and_then(|service| service.paper_site)),
             "notifications": self.sms(case, around),
-            "notices": notices(case),
+            "notices": self.notices(case, around)?,
+            "gone": self.gone_json(case, around)?,
         }))
     }
 
@@ -305,6 +308,30 @@ impl<S: Store> Replica<S> {
         }))
     }
 
+    /// What officers are told in the app, and whoever asks of work that came too late.
+    fn notices(&self, case: &Case, around: &Surroundings<'_>) -> Result<Vec<Value>, ReplicaError> {
+        let mut all = notices(case);
+        let (Some(me), Some(remains)) = (&around.me, &case.remains) else { return Ok(all) };
+        let late = self.late(&case.partition, &case.id, me)?;
+        if late.edits + late.requests > 0 {
+            let text = too_late(late);
+            all.push(json!({ "id": "terlambat", "text": text, "at": time_text(remains.at) }));
+        }
+        Ok(all)
+    }
+
+    /// Why only an application's remains are here.
+    fn gone_json(&self, case: &Case, around: &Surroundings<'_>) -> Result<Value, ReplicaError> {
+        let Some(remains) = &case.remains else { return Ok(Value::Null) };
+        let destroyed = self.gone(&case.partition, &case.id)?.is_some_and(|gone| gone.destroyed);
+        let text = if destroyed { DESTROYED } else { RETIRED };
+        let by = remains.staff.map(|id| (around.staff)(id).unwrap_or_else(|| format!("staf {id}")));
+        Ok(json!({
+            "destroyed": destroyed, "cause": remains.cause, "at": time_text(remains.at), "by": by,
+            "reason": remains.reason, "text": text,
+        }))
+    }
+
     fn sms(&self, case: &Case, around: &Surroundings<'_>) -> Vec<Value> {
         let Some(file) = &case.service else { return Vec::new() };
         notifications(&file.service, &case.record)
@@ -316,6 +343,25 @@ impl<S: Store> Replica<S> {
             })
             .collect()
     }
+}
+
+/// What is said of an application of which phones keep the remains alone.
+pub const RETIRED: &str = "permohonan sudah selesai: isian dan lampirannya kini hanya disimpan di Dinas";
+/// What is said of one of which nobody keeps more.
+pub const DESTROYED: &str =
+    "permohonan sudah dimusnahkan sesuai aturan: isian dan lampirannya tidak ada lagi";
+
+/// What an officer is told whose work came too late.
+pub fn too_late(late: LateRow) -> String {
+    let what = match (late.edits, late.requests) {
+        (edits, 0) => format!("{edits} isian"),
+        (0, requests) => format!("{requests} permintaan"),
+        (edits, requests) => format!("{edits} isian dan {requests} permintaan"),
+    };
+    format!(
+        "{what} Anda sampai setelah permohonan ini berakhir, sehingga tidak dipakai: bila masih perlu, buat \
+         permohonan baru"
+    )
 }
 
 /// What will become of an SMS, from what the frozen version says of phone and consent: `antri`, `tanpa_nomor` or
@@ -332,7 +378,7 @@ pub fn sms_state(case: &Case, _due: &Due) -> String {
 
 /// What officers are told in the app: refusals, returns, contradictions and what the catalogue addresses to them.
 fn notices(case: &Case) -> Vec<Value> {
-    let Some(file) = &case.service else { return Vec::new() };
+    let Some(file) = case.service.as_ref().filter(|_| case.remains.is_none()) else { return Vec::new() };
     let mut all: Vec<Value> = Vec::new();
     for decision in &case.record {
         let text = match &decision.kind {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::case::Case;
 use super::learn::Learned;
 use super::rows::JournalRow;
-use super::rules::{self, MAX_EDITS};
+use super::rules::{self, MAX_EDIT_BYTES, MAX_EDITS};
 use super::{Replica, ReplicaError};
 use crate::application::Document;
 use crate::catalogue::{Privacy, ServiceFile};
@@ -234,7 +234,13 @@ impl<S: Store> Replica<S> {
         };
         let journal = author.journal(case.partition).id();
         let seq = self.head(&case.partition, &journal)?.seq + 1;
-        if case.edits.iter().filter(|edit| edit.line == journal).count() >= MAX_EDITS {
+        let mine = case.edits.iter().filter(|edit| edit.line == journal);
+        if mine.clone().map(|edit| edit.bytes).sum::<usize>() >= MAX_EDIT_BYTES {
+            return Err(ReplicaError::refused(
+                "permohonan ini sudah terlalu banyak memuat isian dari perangkat ini: buat permohonan baru",
+            ));
+        }
+        if mine.count() >= MAX_EDITS {
             return Err(ReplicaError::refused(format!(
                 "permohonan ini sudah {MAX_EDITS} kali diubah dari perangkat ini: buat permohonan baru"
             )));

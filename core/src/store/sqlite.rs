@@ -158,12 +158,32 @@ impl SqliteStore {
         set.map_err(store_error)
     }
 
-    /// Moves all of the log and empties it, so that no byte of what was destroyed stays in either file.
+    /// Moves all of the log and empties it.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] while somebody reads or writes: call again.
+    pub fn empty_log(&self) -> Result<(), StoreError> {
+        if self.move_log("PRAGMA wal_checkpoint(TRUNCATE)")? { Err(StoreError::Busy) } else { Ok(()) }
+    }
+
+    /// Writes the file anew and empties the log, so that no byte of what was destroyed stays in either: deleted bytes
+    /// are overwritten where they stood, but copies of them stay in pages that were filled anew. Takes about as long
+    /// as copying the file, and as much room again; others go on reading meanwhile.
     ///
     /// # Errors
     /// [`StoreError::Busy`] while somebody reads or writes: the bytes are still there, call again.
     pub fn purge(&self) -> Result<(), StoreError> {
-        if self.move_log("PRAGMA wal_checkpoint(TRUNCATE)")? { Err(StoreError::Busy) } else { Ok(()) }
+        if self.open {
+            return Err(StoreError::Misuse("a purge inside a transaction"));
+        }
+        self.db.execute_batch("VACUUM").map_err(store_error)?;
+        self.empty_log()
+    }
+
+    /// Bytes of the file.
+    pub fn size(&self) -> Result<u64, StoreError> {
+        let pages = self.pragma("page_count")?.saturating_mul(self.pragma("page_size")?);
+        Ok(u64::try_from(pages).unwrap_or_default())
     }
 
     /// Copies all that is kept at this moment into a new file, durably, while others go on reading and writing. The

@@ -1,10 +1,12 @@
 //! Messages of a session, one a frame: CBOR arrays whose first member is the kind. See `docs/protocol.md`.
 
+use std::collections::BTreeSet;
+
 use minicbor::{Decode, Encode};
 
 use crate::identity::Signature;
 use crate::journal::receipt::{MAX_HELD, WireReceipt};
-use crate::journal::run::{Head, Run, bounded};
+use crate::journal::run::{Head, Run};
 use crate::journal::vector::{MAX_JOURNALS, Vector};
 use crate::journal::{AuthorId, JournalId, Partition, encode};
 use crate::sync::known::MAX_TRAIL;
@@ -17,6 +19,9 @@ pub const MAX_FRAME: usize = 2 << 20;
 pub const MAX_BATCH: usize = 2 << 20;
 /// Runs of one batch.
 pub const MAX_RUNS: usize = 4096;
+/// Entries of one batch: far above what [`super::session::BATCH_BYTES`] leaves room for, far below what a batch of
+/// empty ones could claim, each of which takes two bytes on the wire and a hundred times that in memory.
+pub const MAX_ENTRIES: usize = 16 << 10;
 /// Partitions of one session.
 pub const MAX_PARTITIONS: usize = 4096;
 
@@ -227,9 +232,13 @@ impl Message {
         }
         let message: Message = minicbor::decode(bytes).map_err(|_| ProtocolError::Malformed)?;
         let within = match &message {
-            Message::Differ(partitions) => partitions.len() <= MAX_PARTITIONS,
+            Message::Differ(list) => {
+                list.len() <= MAX_PARTITIONS && once_each(list.iter().map(|p| &p.partition))
+            }
             Message::Have(have) => {
-                have.len() <= MAX_PARTITIONS && have.iter().all(|h| h.heads.len() <= MAX_JOURNALS)
+                have.len() <= MAX_PARTITIONS
+                    && once_each(have.iter().map(|h| &h.partition))
+                    && have.iter().all(|h| h.heads.len() <= MAX_JOURNALS)
             }
             Message::Receipts(receipts) => {
                 receipts.len() <= MAX_PARTITIONS
@@ -269,9 +278,30 @@ impl Batch {
         if size > MAX_BATCH || self.dictionary.is_some() {
             return Err(ProtocolError::Malformed);
         }
+        // Where the packed bytes say how much is in them, a bomb is not even begun.
+        let declared = zstd::zstd_safe::get_frame_content_size(&self.zstd).ok().flatten();
+        if declared.is_some_and(|declared| declared > size as u64) {
+            return Err(ProtocolError::Malformed);
+        }
         let plain = zstd::bulk::decompress(&self.zstd, size).map_err(|_| ProtocolError::Malformed)?;
-        bounded(&mut minicbor::Decoder::new(&plain), &mut (), MAX_RUNS).map_err(|_| ProtocolError::Malformed)
+        let mut decoder = minicbor::Decoder::new(&plain);
+        let (mut runs, mut entries) = (Vec::new(), 0);
+        for run in decoder.array_iter::<Run>().map_err(|_| ProtocolError::Malformed)? {
+            let run = run.map_err(|_| ProtocolError::Malformed)?;
+            entries += run.entries.len();
+            if runs.len() >= MAX_RUNS || entries > MAX_ENTRIES {
+                return Err(ProtocolError::Malformed);
+            }
+            runs.push(run);
+        }
+        Ok(runs)
     }
+}
+
+/// Whether no partition is named twice: each may cost a look at all that is known of it.
+fn once_each<'a>(partitions: impl Iterator<Item = &'a Partition>) -> bool {
+    let mut seen = BTreeSet::new();
+    partitions.into_iter().all(|partition| seen.insert(partition))
 }
 
 /// Level of compression: villages pay for bytes with minutes, and a batch is packed once.

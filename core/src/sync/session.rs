@@ -20,6 +20,9 @@ pub const WINDOW: u64 = 8;
 /// Bytes of bodies after which a batch is closed.
 pub const BATCH_BYTES: usize = 256 << 10;
 
+/// Times that a peer may say in one session what it has.
+pub const MAX_HAVES: u32 = 8;
+
 /// What ends a session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -83,6 +86,10 @@ pub struct Session {
     said_done: bool,
     /// Both sides know what the other had at one moment; before that nothing can be said of what it lacks.
     agreed: bool,
+    /// Journals of which the peer did not take a run: what follows would only be a gap to it.
+    stopped: BTreeSet<JournalId>,
+    /// How often the peer has said what it has.
+    haves: u32,
     /// Partitions of which this side has said with its proof what it has, without being asked.
     hasty: BTreeSet<Partition>,
     /// Answers to a [`Have`] that are still to come.
@@ -116,6 +123,8 @@ impl Session {
             peer_done: false,
             said_done: false,
             agreed: false,
+            stopped: BTreeSet::new(),
+            haves: 0,
             hasty: BTreeSet::new(),
             awaited: 0,
             whole: BTreeSet::new(),
@@ -316,6 +325,11 @@ impl Session {
 
     fn on_have(&mut self, theirs: &[Have], library: &impl Library) -> Result<Vec<Output>, SessionError> {
         let Some(peer) = self.peer() else { return Err(ProtocolError::Unexpected.into()) };
+        // Each may cost a look at all that is here; an honest peer needs one, and a second for an unknown base.
+        self.haves += 1;
+        if self.haves > MAX_HAVES {
+            return Err(ProtocolError::Unexpected.into());
+        }
         let scope = library.scope(&peer)?;
         let (mut answer, mut trails) = (Vec::new(), Vec::new());
         for have in theirs {
@@ -469,6 +483,7 @@ impl Session {
             return Err(ProtocolError::Unexpected.into());
         }
         self.taken = taken.batch;
+        self.stopped.extend(taken.refused.iter().map(|(journal, _)| *journal));
         let mut outputs = vec![Output::Taken { refused: taken.refused }];
         outputs.extend(self.poll(library, None)?);
         Ok(outputs)
@@ -573,7 +588,7 @@ impl Session {
             let mine = library.vector(partition)?;
             let covered = known.covered(library, partition, &mine)?;
             let mut lacking: Vec<((u8, u64), JournalId, u64)> = Vec::new();
-            for (line, head) in &mine.0 {
+            for (line, head) in mine.0.iter().filter(|(line, _)| !self.stopped.contains(line)) {
                 let theirs = covered.get(line).copied().unwrap_or(0);
                 if head.seq > theirs && !known.waits(library, partition, line, head)? {
                     lacking.push((library.turn(partition, line)?, *line, theirs));
@@ -583,7 +598,11 @@ impl Session {
             for (_, line, after) in lacking {
                 let room = BATCH_BYTES.saturating_sub(bytes);
                 let Some(sending) = library.run(partition, &line, after, room)? else { continue };
-                let bodies = sending.run.entries.iter().filter_map(|e| Some(e.body.as_ref()?.len() + 48));
+                // A line behind a fork has another name than its journal.
+                if self.stopped.contains(&sending.run.journal.id()) {
+                    continue;
+                }
+                let bodies = sending.run.entries.iter().map(|e| e.body.as_ref().map_or(32, Vec::len) + 48);
                 bytes += bodies.sum::<usize>();
                 // What comes after a run that was cut may build on the rest of it.
                 let cut = sending.heads.iter().any(|(on, at)| *on == line && at.seq < mine.head(on).seq);

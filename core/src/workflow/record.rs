@@ -134,7 +134,7 @@ pub enum Who {
 }
 
 /// The version that a submission names: nothing else is decided on.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(array)]
 pub struct Frozen {
     /// Heads of the document.

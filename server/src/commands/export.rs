@@ -23,6 +23,11 @@ pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
     let mut office = folder.office()?;
     let (partition, id) = office.replica.need(&args.number)?;
     let case = office.replica.case(&partition, &id)?;
+    if case.remains.is_some() {
+        return Err(Failure::new(
+            "permohonan itu sudah dimusnahkan: tidak ada lagi dokumen yang dapat disimpan",
+        ));
+    }
     note_read(&mut office, &id, "export")?;
     let document = case.document.export().map_err(|error| Failure::new(error.to_string()))?;
     keep(&args.out, &document).map_err(|error| Failure::file(&args.out, &error))?;

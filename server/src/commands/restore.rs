@@ -44,7 +44,7 @@ pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
         )));
     }
     let healing = office.healing()?;
-    office.replica.store.purge()?;
+    office.replica.store.empty_log()?;
     drop(office);
     folder.finish_restore(&part)?;
     bar.finish_and_clear();

@@ -44,6 +44,7 @@ pub(super) fn shown<S: Store>(office: &Office<S>, case: &Case) -> Result<Value, 
             mark: if decided { "decided" } else { "office" },
             sms: &|due| office.job_state(case, due),
             staff: &|id| staff.iter().find(|one| one.id == id).map(|one| one.name.clone()),
+            me: None,
         },
     )
 }

@@ -230,7 +230,7 @@ impl Cast {
         let (partition, id) = office.replica.need(number)?;
         let case = office.replica.case(&partition, &id)?;
         let sms = |due: &loket_core::workflow::Due| office.job_state(&case, due);
-        let around = Surroundings { now: now(), mark: "office", sms: &sms, staff: &|_| None };
+        let around = Surroundings { now: now(), mark: "office", sms: &sms, staff: &|_| None, me: None };
         Ok(office.replica.show(&case, &around)?)
     }
 }

@@ -22,7 +22,11 @@ impl<S: Store> Office<S> {
         let mut edits: BTreeSet<(Partition, EntryHash)> = BTreeSet::new();
         let mut cases: BTreeSet<(Partition, EntryHash)> = BTreeSet::new();
         for (partition, hash) in arrived {
-            let Some(mut row) = self.replica.attachment(partition, hash)? else { continue };
+            let Some(mut row) = self.replica.attachment(partition, hash)? else {
+                // What named it was destroyed while it came.
+                self.replica.unlink_later(partition, hash)?;
+                continue;
+            };
             row.here = true;
             self.replica.put_attachment(partition, hash, &row)?;
             for (edit, id) in self.replica.namings(partition, hash)? {

@@ -160,7 +160,7 @@ impl<S: Store> Office<S> {
             row.queue = wanted;
             self.replica.put_row(&case.partition, &case.id, &row)?;
         }
-        Ok(())
+        self.plan_retention(case, &row)
     }
 
     /// Desk, since, application: where the case waits. A returned file keeps the age it had.

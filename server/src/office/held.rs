@@ -304,6 +304,6 @@ fn short(entry: &EntryHash) -> String {
     entry.to_hex().chars().take(16).collect()
 }
 
-fn discard_key(entry: &EntryHash) -> Vec<u8> {
+pub(super) fn discard_key(entry: &EntryHash) -> Vec<u8> {
     [&b"discard/"[..], entry.as_bytes()].concat()
 }

@@ -2,7 +2,7 @@
 //! and revision; delivered afterwards.
 
 use loket_core::catalogue::{ActKind, Audience, Site};
-use loket_core::journal::{Partition, Place};
+use loket_core::journal::{EntryHash, Partition, Place};
 use loket_core::replica::case::Case;
 use loket_core::replica::view::sms_state;
 use loket_core::replica::{ReplicaError, rows};
@@ -144,6 +144,15 @@ impl<S: Store> Office<S> {
             self.replica.store.put(&Partition::Office, Table::Job, &waiting_key, None)?;
         }
         Ok(delivered)
+    }
+
+    /// Forgets the notifications of an application, sent or not: they hold a number and a name.
+    pub(super) fn drop_jobs(&mut self, partition: &Partition, id: &EntryHash) -> Result<(), ReplicaError> {
+        let prefix = [&b"sms/"[..], id.as_bytes()].concat();
+        for (key, _) in self.replica.store.scan(partition, Table::Job, &prefix, None, usize::MAX)? {
+            self.replica.store.put(partition, Table::Job, &key, None)?;
+        }
+        Ok(())
     }
 
     /// Whether any job waits to be delivered.

@@ -70,6 +70,13 @@ impl<S: Store> Office<S> {
         Ok(self.replica.store.put(partition, Table::Receipt, BACKUP, Some(&rows::encode(&row)))?)
     }
 
+    /// The newest entries that the last verified backup holds of a partition.
+    pub(super) fn backup_heads(&self, partition: &Partition) -> Result<Vec<EntryHash>, ReplicaError> {
+        let row = self.replica.store.get(partition, Table::Receipt, BACKUP)?;
+        let row: BackupRow = row.map(|bytes| rows::decode(&bytes)).transpose()?.unwrap_or_default();
+        Ok(row.heads.into_iter().map(|(_, head)| head.hash).collect())
+    }
+
     /// The office's epoch: a new one begins with a restored backup.
     pub fn office_epoch(&self) -> u64 {
         self.office_epoch
@@ -174,7 +181,7 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
         after: u64,
         bytes: usize,
     ) -> Result<Option<Sending>, ReplicaError> {
-        self.replica.run(partition, journal, after, bytes)
+        self.replica.run_for(partition, journal, after, bytes, true)
     }
 
     fn hash_at(

@@ -39,6 +39,10 @@ impl<S: Store> Office<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<Case, ReplicaError> {
+        // Of what is gone nothing is decided any more.
+        if case.remains.is_some() {
+            return Ok(case);
+        }
         if self.heals(&case.partition)? {
             self.follow_up(&case, now)?;
             return Ok(case);

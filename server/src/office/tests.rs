@@ -17,7 +17,7 @@ use loket_core::sync::session::{Output, Session};
 use super::library::Receipts;
 use super::{Delivery, Office};
 
-const NOW: i64 = 1_795_400_000;
+pub(super) const NOW: i64 = 1_795_400_000;
 
 fn dice(seed: u64) -> impl FnMut(&mut [u8]) {
     let mut count = seed << 32;
@@ -28,32 +28,32 @@ fn dice(seed: u64) -> impl FnMut(&mut [u8]) {
     }
 }
 
-struct Phone {
-    replica: Replica<MemoryStore>,
-    key: SeededKey,
-    epoch: [u8; 8],
+pub(super) struct Phone {
+    pub(super) replica: Replica<MemoryStore>,
+    pub(super) key: SeededKey,
+    pub(super) epoch: [u8; 8],
 }
 
-struct World {
-    office: Office<MemoryStore>,
+pub(super) struct World {
+    pub(super) office: Office<MemoryStore>,
     receipts: Receipts,
-    dice: Box<dyn FnMut(&mut [u8])>,
+    pub(super) dice: Box<dyn FnMut(&mut [u8])>,
 }
 
 #[derive(Default, Debug)]
-struct Cost {
+pub(super) struct Cost {
     up: usize,
     down: usize,
 }
 
 impl World {
-    fn new() -> World {
+    pub(super) fn new() -> World {
         let mut dice = dice(1);
         let office = Office::open(MemoryStore::default(), Arc::new(SeededKey::new(0)), &mut dice).unwrap();
         World { office, receipts: Receipts::default(), dice: Box::new(dice) }
     }
 
-    fn phone(&mut self, seed: u64, role: Role, codes: &[&str]) -> Phone {
+    pub(super) fn phone(&mut self, seed: u64, role: Role, codes: &[&str]) -> Phone {
         let key = SeededKey::new(seed);
         let codes: Vec<String> = codes.iter().map(|code| (*code).to_owned()).collect();
         let partitions = self.office.expand(&codes).unwrap();
@@ -65,7 +65,7 @@ impl World {
         Phone { replica, key, epoch }
     }
 
-    fn sync(&mut self, phone: &mut Phone) -> Cost {
+    pub(super) fn sync(&mut self, phone: &mut Phone) -> Cost {
         let mut cost = Cost::default();
         let (mut caller, hello) = Session::call(phone.key.author(), [1; 16]);
         let mut answerer = Session::answer(self.office.public_key().author(), [2; 16]);
@@ -118,11 +118,11 @@ impl World {
     }
 }
 
-fn dice_of(seed: u64) -> impl FnMut(&mut [u8]) {
+pub(super) fn dice_of(seed: u64) -> impl FnMut(&mut [u8]) {
     dice(seed + 1000)
 }
 
-fn people(n: usize) -> Vec<Op> {
+pub(super) fn people(n: usize) -> Vec<Op> {
     let mut dice = dice(n as u64 + 77);
     let mut draw = |most: usize| {
         let mut bytes = [0; 4];
@@ -189,12 +189,12 @@ fn people(n: usize) -> Vec<Op> {
 }
 
 impl Phone {
-    fn author(&self) -> Author<'_> {
+    pub(super) fn author(&self) -> Author<'_> {
         Author { signer: &self.key, epoch: self.epoch }
     }
 }
 
-fn open_many(phone: &mut Phone, count: usize) {
+pub(super) fn open_many(phone: &mut Phone, count: usize) {
     let Phone { replica, key, epoch } = phone;
     let file = replica.catalogue().get("ktp-el-perubahan", "2026.1").unwrap();
     let author = Author { signer: key, epoch: *epoch };

@@ -6,7 +6,7 @@ use loket_core::identity::Signature;
 use loket_core::journal::run::{Head, signed_bytes};
 use loket_core::journal::{Body, Content, EntryHash, JournalId, Partition, body_hash};
 use loket_core::replica::rows::{self, JournalRow};
-use loket_core::replica::{Replica, ReplicaError};
+use loket_core::replica::{MAX_HISTORY, Replica, ReplicaError};
 use loket_core::store::{Query, Store, Table};
 
 /// Faults that are named at most: a store with so many is not mended one by one.
@@ -82,7 +82,8 @@ fn verify_journal<S: Store>(
                 && header.hash() == entry.hash;
             let intact = match &entry.content {
                 Content::Present(body) => body_hash(body) == header.body_hash,
-                Content::Destroyed => true,
+                // Nobody but the office says what may be lacking.
+                Content::Destroyed => replica.gone(partition, &entry.application())?.is_some(),
             };
             if !chained || !intact {
                 verified.fault(partition, format!("jurnal {id}: entri {} tidak utuh", header.seq));
@@ -111,13 +112,15 @@ fn verify_journal<S: Store>(
 }
 
 /// Every request is answered at most once in each of the office's epochs: what was decided anew after a restore may
-/// meet an earlier answer that came back late.
+/// meet an earlier answer that came back late. What a device writes in the shape of a decision is none.
 fn verify_answers<S: Store>(
     replica: &Replica<S>,
     partition: &Partition,
     verified: &mut Verified,
 ) -> Result<(), ReplicaError> {
+    let office = replica.office_author();
     let lines = replica.journals(partition)?;
+    let own = |line: &JournalId| lines.get(line).is_some_and(|row| row.journal.author == office);
     let mut answers: BTreeMap<(EntryHash, Option<[u8; 8]>), u32> = BTreeMap::new();
     let mut after = 0;
     loop {
@@ -125,7 +128,8 @@ fn verify_answers<S: Store>(
         let Some((last, _)) = entries.last() else { break };
         after = *last;
         for (_, entry) in &entries {
-            if let Content::Present(bytes) = &entry.content
+            if own(&entry.line)
+                && let Content::Present(bytes) = &entry.content
                 && let Ok(Body::Decision(decision)) = Body::from_bytes(bytes)
                 && let Some(request) = decision.request
             {
@@ -162,6 +166,27 @@ fn verify_applications<S: Store>(
             if case.state().is_some_and(|state| state.code != row.state || state.revision != row.revision) {
                 verified.fault(partition, format!("permohonan {id}: keadaan lain dari catatan resminya"));
             }
+            verify_gone(replica, partition, &id, &row, verified)?;
         }
     }
+}
+
+/// Of a destroyed application nothing is here but its headers and what the office said stays.
+fn verify_gone<S: Store>(
+    replica: &Replica<S>,
+    partition: &Partition,
+    id: &EntryHash,
+    row: &rows::ApplicationRow,
+    verified: &mut Verified,
+) -> Result<(), ReplicaError> {
+    if !replica.gone(partition, id)?.is_some_and(|gone| gone.destroyed) {
+        return Ok(());
+    }
+    let entries = replica.store.entries(partition, Query::Application(id), MAX_HISTORY)?;
+    let bare = entries.iter().all(|(_, entry)| entry.content == Content::Destroyed);
+    let document = replica.store.get(partition, Table::Document, id.as_bytes())?;
+    if !bare || document.is_some() || row.person.is_some() || !row.gone {
+        verified.fault(partition, format!("permohonan {id}: sudah dimusnahkan, tetapi isinya masih ada"));
+    }
+    Ok(())
 }

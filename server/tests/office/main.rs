@@ -5,6 +5,7 @@
 mod attachments;
 mod commands;
 mod enrol;
+mod fair;
 mod http;
 mod phone;
 mod sessions;

@@ -82,7 +82,7 @@ impl SqliteStore {
         fresh.presence = self.presence.take();
         drop(std::mem::replace(self, fresh));
         self.renew_log()?;
-        self.purge()?;
+        self.empty_log()?;
         self.check()
     }
 

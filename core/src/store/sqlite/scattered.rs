@@ -85,7 +85,12 @@ impl Fresh {
 /// Whether a table's keys are hashes, or begin with one.
 pub(super) fn is_scattered(table: Table) -> bool {
     match table {
-        Table::Document | Table::Application | Table::Person | Table::Attachment | Table::Naming => true,
+        Table::Document
+        | Table::Application
+        | Table::Person
+        | Table::Attachment
+        | Table::Naming
+        | Table::Gone => true,
         Table::Journal
         | Table::Signature
         | Table::Number
@@ -100,7 +105,8 @@ pub(super) fn is_scattered(table: Table) -> bool {
         | Table::Staff
         | Table::Invite
         | Table::Meta
-        | Table::Notice => false,
+        | Table::Notice
+        | Table::Sweep => false,
     }
 }
 

@@ -358,3 +358,48 @@ fn who_opens_first_writes_the_log_anew_and_others_do_not() {
     assert!(!is_new(), "somebody has the store open: the log is no leftover");
     assert_eq!((get(&first, b"k"), get(&second, b"k")), (Some(b"v".to_vec()), Some(b"v".to_vec())));
 }
+
+#[test]
+fn nothing_of_rows_that_moved_between_pages_stays_after_a_purge() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(&dir);
+    let value = |n: u32| {
+        let mut bytes = vec![0; 100 + (n as usize * 37) % 1500];
+        blake3::Hasher::new().update(&n.to_be_bytes()).finalize_xof().fill(&mut bytes);
+        bytes
+    };
+    let key = |n: u32| blake3::hash(&n.to_le_bytes()).as_bytes()[..16].to_vec();
+    // Keys in no order, come and gone between each other, so that pages are split, filled anew and joined.
+    let (mut alive, mut gone): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+    let mut dice = 7_u32;
+    let mut draw = |below: usize| {
+        dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (dice >> 8) as usize % below
+    };
+    for round in 0..40 {
+        store.begin().unwrap();
+        for n in round * 100..(round + 1) * 100 {
+            store.put(&OFFICE, Table::Document, &key(n), Some(&value(n))).unwrap();
+            alive.push(n);
+        }
+        for _ in 0..60 + draw(60) {
+            let n = alive.swap_remove(draw(alive.len()));
+            store.put(&OFFICE, Table::Document, &key(n), None).unwrap();
+            gone.push(n);
+            if alive.len() < 2 {
+                break;
+            }
+        }
+        store.finish(true).unwrap();
+    }
+    store.purge().unwrap();
+    let beginnings: std::collections::HashSet<Vec<u8>> =
+        gone.iter().map(|n| value(*n)[..16].to_vec()).collect();
+    for file in std::fs::read_dir(dir.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let left = bytes.windows(16).filter(|window| beginnings.contains(*window)).count();
+        assert_eq!(left, 0);
+    }
+    let one = alive[0];
+    assert_eq!(store.get(&OFFICE, Table::Document, &key(one)).unwrap(), Some(value(one)));
+}

@@ -47,6 +47,7 @@ async fn until_stopped(dir: &Path, json: bool) -> Result<SyncReport, ClientError
             }
             last = report;
         }
+        Step::Waits(sentence) => complain(&sentence),
         Step::Lost(sentence, pause) => {
             complain(&format!("{sentence} (mencoba lagi dalam {:.0} detik)", pause.as_secs_f64().ceil()));
         }
