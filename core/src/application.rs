@@ -92,6 +92,11 @@ impl Document {
         }
     }
 
+    /// Whether [`Document::of_first`] is as good as what could be saved of it.
+    pub fn is_of_first(&self) -> bool {
+        matches!(self.0, Kept::Sole(_))
+    }
+
     /// A file that any Automerge opens.
     ///
     /// # Errors

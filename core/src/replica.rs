@@ -34,6 +34,8 @@ use rows::{CertificateRow, JournalRow};
 pub const MAX_HISTORY: usize = 20_000;
 /// Applications of one number that are looked at.
 const MAX_NAMED: usize = 16;
+/// Hexadecimal digits of an id.
+const ID_DIGITS: usize = 64;
 /// Files of the office (services in all versions, regions, holidays) that are kept.
 pub const MAX_OFFICE_FILES: usize = 500;
 
@@ -243,19 +245,40 @@ impl<S: Store> Replica<S> {
         Ok(self.all_named(number_or_id)?.into_iter().next())
     }
 
-    /// Every application of this number: more than one until the office tells them apart.
+    /// Every application of this number, more than one until the office tells them apart; or the one with this id.
     pub fn all_named(&self, number_or_id: &str) -> Result<Vec<(Partition, EntryHash)>, ReplicaError> {
+        if rows::plain_name(number_or_id).len() == ID_DIGITS {
+            let found = self.ids_beginning(number_or_id)?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
         let prefix = rows::name_key(number_or_id);
         let rows = self.store.scan(&Partition::Office, Table::Number, &prefix, None, MAX_NAMED)?;
         rows.iter().map(|(_, at)| rows::decode(at)).collect()
     }
 
     /// Applications whose id begins with these hexadecimal digits; at most a few, enough to see that it is not one.
+    /// Nothing where they are no such digits. Each partition is asked: a further index over hashes would cost every
+    /// new application more than this costs the few who ask.
     pub fn ids_beginning(&self, digits: &str) -> Result<Vec<(Partition, EntryHash)>, ReplicaError> {
-        let prefix = digits.to_ascii_uppercase();
-        let rows = self.store.scan(&Partition::Office, Table::Number, prefix.as_bytes(), None, MAX_NAMED)?;
-        let ids = rows.iter().filter(|(key, _)| key.len() == rows::name_key(&"0".repeat(64)).len() + 32);
-        ids.map(|(_, at)| rows::decode(at)).collect()
+        let digits = rows::plain_name(digits);
+        let beginnings: Vec<String> = match digits.len() % 2 {
+            0 => vec![digits],
+            _ => "0123456789ABCDEF".chars().map(|last| format!("{digits}{last}")).collect(),
+        };
+        let mut found = Vec::new();
+        for partition in self.store.partitions()? {
+            for beginning in &beginnings {
+                let Ok(prefix) = data_encoding::HEXUPPER.decode(beginning.as_bytes()) else { continue };
+                for (key, _) in self.store.scan(&partition, Table::Application, &prefix, None, MAX_NAMED)? {
+                    let id = EntryHash::try_from(&key[..]);
+                    found.push((partition, id.map_err(|_| ReplicaError::Damaged("permohonan"))?));
+                }
+            }
+        }
+        found.truncate(MAX_NAMED);
+        Ok(found)
     }
 
     /// As [`Replica::find`], or the error for people.

@@ -226,6 +226,11 @@ impl Case {
         changes.iter().map(name).collect()
     }
 
+    /// Positions of the edits that are in the document.
+    fn applied(&self) -> impl Iterator<Item = u64> {
+        self.edits.iter().filter(|e| e.standing == Standing::Applied).map(|e| e.position)
+    }
+
     /// The document where no more than one edit is in it, which is not saved.
     fn document_of_one(&mut self) {
         let sole = |entry: &CaseEdit| Document::of_first(&entry.actor, entry.edit.as_ref()?);
@@ -387,8 +392,7 @@ pub fn rows_adopted(hash: &EntryHash) -> Vec<u8> {
 impl<S: Store> Replica<S> {
     /// Reads a case as far as it is materialised.
     pub fn case(&self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
-        let row = self.store.get(partition, Table::Document, id.as_bytes())?;
-        let row: Option<DocumentRow> = row.map(|bytes| rows::decode(&bytes)).transpose()?;
+        let row = self.document_row(partition, id)?;
         let kept = row.as_ref().is_some_and(|row| !row.applied.is_empty());
         let mut case = self.read_case(partition, id, row)?;
         if kept && case.document.heads().is_empty() {
@@ -396,6 +400,25 @@ impl<S: Store> Replica<S> {
             case.advance(self)?;
         }
         Ok(case)
+    }
+
+    /// What was materialised of a document.
+    fn document_row(
+        &self,
+        partition: &Partition,
+        id: &EntryHash,
+    ) -> Result<Option<DocumentRow>, ReplicaError> {
+        let saved = |replica: &Self| replica.store.get(partition, Table::Document, id.as_bytes());
+        let row = match saved(self)? {
+            Some(row) => Some(row),
+            // A document of one edit is not saved: its entry says it all.
+            None => match self.row(partition, id)?.and_then(|row| row.sole) {
+                Some(sole) => return Ok(Some(DocumentRow::of_one(sole))),
+                // Between the two looks another process may have added the second edit.
+                None => saved(self)?,
+            },
+        };
+        row.map(|bytes| rows::decode(&bytes)).transpose()
     }
 
     /// Reads a case with where each of its edits stands, held ones too: what was materialised says only which count.
@@ -425,7 +448,6 @@ impl<S: Store> Replica<S> {
         let document = row.as_ref().and_then(|row| load_document(row.saved.as_ref()?));
         let applied: BTreeSet<u64> = match (&document, row) {
             (Some(_), Some(row)) => row.applied.into_iter().collect(),
-            // A document of one edit is not saved: its entry says it all.
             (None, Some(row)) if row.saved.is_none() && row.applied.len() == 1 => {
                 row.applied.into_iter().collect()
             }
@@ -527,7 +549,18 @@ impl<S: Store> Replica<S> {
 
     /// Brings a case up to date with its entries and writes what follows from them.
     pub fn materialise(&mut self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
-        let mut case = self.case(partition, id)?;
+        let case = self.case(partition, id)?;
+        self.bring_up(case)
+    }
+
+    /// Forgets what was materialised of a case and does it again, since what counts has changed.
+    pub fn rematerialise(&mut self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
+        self.store.put(partition, Table::Document, id.as_bytes(), None)?;
+        let case = self.read_case(partition, id, None)?;
+        self.bring_up(case)
+    }
+
+    fn bring_up(&mut self, mut case: Case) -> Result<Case, ReplicaError> {
         case.advance(self)?;
         if case.changed {
             self.save_document(&case)?;
@@ -538,19 +571,16 @@ impl<S: Store> Replica<S> {
         Ok(case)
     }
 
-    /// Forgets what was materialised of a case and does it again, since what counts has changed.
-    pub fn rematerialise(&mut self, partition: &Partition, id: &EntryHash) -> Result<Case, ReplicaError> {
-        self.store.put(partition, Table::Document, id.as_bytes(), None)?;
-        self.materialise(partition, id)
-    }
-
+    /// Saves a document that is more than one edit; of the others the application's row says what there is.
     fn save_document(&mut self, case: &Case) -> Result<(), ReplicaError> {
-        let applied: Vec<u64> =
-            case.edits.iter().filter(|e| e.standing == Standing::Applied).map(|e| e.position).collect();
-        let whole = case.document.save().filter(|bytes| bytes.len() <= MAX_DOCUMENT);
-        let saved = whole.and_then(|bytes| zstd::bulk::compress(&bytes, 1).ok());
-        let row = DocumentRow { applied, saved };
-        self.store.put(&case.partition, Table::Document, case.id.as_bytes(), Some(&rows::encode(&row)))?;
+        let applied: Vec<u64> = case.applied().collect();
+        let more = !applied.is_empty() && !case.document.is_of_first();
+        let row = more.then(|| {
+            let whole = case.document.save().filter(|bytes| bytes.len() <= MAX_DOCUMENT);
+            let saved = whole.and_then(|bytes| zstd::bulk::compress(&bytes, 1).ok());
+            rows::encode(&DocumentRow { applied, saved })
+        });
+        self.store.put(&case.partition, Table::Document, case.id.as_bytes(), row.as_deref())?;
         Ok(())
     }
 
@@ -652,8 +682,9 @@ impl<S: Store> Replica<S> {
             let gone = rows::named_key(&before.number, &case.id);
             self.store.put(&Partition::Office, Table::Number, &gone, None)?;
         }
-        for name in [number, &case.id.to_hex()].into_iter().filter(|name| !name.is_empty()) {
-            self.store.put(&Partition::Office, Table::Number, &rows::named_key(name, &case.id), Some(&at))?;
+        if !number.is_empty() {
+            let named = rows::named_key(number, &case.id);
+            self.store.put(&Partition::Office, Table::Number, &named, Some(&at))?;
         }
         Ok(())
     }
@@ -685,6 +716,7 @@ impl<S: Store> Replica<S> {
             heads: case.document.heads(),
             fin: state.is_some_and(|state| state.fin),
             gone: case.remains.is_some(),
+            sole: case.applied().next().filter(|_| case.document.is_of_first()),
         })
     }
 

@@ -58,7 +58,8 @@ pub struct CertificateRow {
     pub cause: String,
 }
 
-/// A document (`Table::Document`): a cache of what the entries give.
+/// A document (`Table::Document`): a cache of what the entries give. A document of one edit has none, see
+/// [`ApplicationRow::sole`].
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 #[cbor(array)]
 pub struct DocumentRow {
@@ -69,6 +70,13 @@ pub struct DocumentRow {
     #[n(1)]
     #[cbor(with = "minicbor::bytes")]
     pub saved: Option<Vec<u8>>,
+}
+
+impl DocumentRow {
+    /// What is known of a document that is the one edit at this position.
+    pub fn of_one(position: u64) -> Self {
+        Self { applied: vec![position], saved: None }
+    }
 }
 
 /// An application in lists (`Table::Application`).
@@ -136,6 +144,9 @@ pub struct ApplicationRow {
     #[n(18)]
     #[cbor(default)]
     pub gone: bool,
+    /// Position of the only edit that counts, where no more is to be known of its document: it has no row then.
+    #[n(19)]
+    pub sole: Option<u64>,
 }
 
 /// An application that the office has let go (`Table::Gone`).
@@ -185,17 +196,22 @@ pub struct AttachmentRow {
     pub by: Option<(EntryHash, EntryHash)>,
 }
 
-/// Key by which people name applications: a number without separators, or an id; what follows it is an id.
-pub fn name_key(number_or_id: &str) -> Vec<u8> {
-    let key: String = number_or_id.chars().filter(char::is_ascii_alphanumeric).take(80).collect();
-    let mut key = key.to_ascii_uppercase().into_bytes();
+/// A number or an id without separators, in capital letters.
+pub fn plain_name(number_or_id: &str) -> String {
+    let name: String = number_or_id.chars().filter(char::is_ascii_alphanumeric).take(80).collect();
+    name.to_ascii_uppercase()
+}
+
+/// Key by which people name applications: a number without separators; what follows it is an id.
+pub fn name_key(number: &str) -> Vec<u8> {
+    let mut key = plain_name(number).into_bytes();
     key.push(0);
     key
 }
 
 /// Key of the row by which an application is found under a name.
-pub fn named_key(number_or_id: &str, id: &EntryHash) -> Vec<u8> {
-    [&name_key(number_or_id)[..], id.as_bytes()].concat()
+pub fn named_key(number: &str, id: &EntryHash) -> Vec<u8> {
+    [&name_key(number)[..], id.as_bytes()].concat()
 }
 
 /// Key of a journal and number: big-endian, so that rows come in order.

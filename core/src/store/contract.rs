@@ -416,7 +416,7 @@ impl Dice {
     }
 
     fn table(&mut self) -> Table {
-        [Table::Meta, Table::Queue][self.below(2) as usize]
+        [Table::Meta, Table::Queue, Table::Document, Table::Naming][self.below(4) as usize]
     }
 
     /// Short keys of few bytes, so that they meet and begin with one another.

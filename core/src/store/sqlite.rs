@@ -9,6 +9,8 @@
 //! again, in the system's memory and perhaps nowhere else. Therefore the first to open writes the log anew and syncs
 //! it before anything is read, and [`SqliteStore::reopen`] does so after a failure (`mend`).
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,8 +20,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBeha
 use super::bounds::{MAX_NUMBER, TAKEN, check_entry, check_row, key_range};
 use super::{Query, Row, Store, StoreError, Table};
 use crate::journal::{Content, EntryHash, Header, JournalId, Partition, StoredEntry};
+use scattered::is_scattered;
 
 mod mend;
+mod scattered;
 
 /// How long to wait for another process that holds the store.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,52 +34,37 @@ const LOG_KEPT: i64 = 16 << 20;
 /// Marks a SQLite file as a store of Loket ("LOKT").
 const APPLICATION_ID: i64 = 0x4c4f_4b54;
 /// Statements that are kept prepared; all of this file fit.
-const STATEMENTS: usize = 32;
+const STATEMENTS: usize = 48;
 
 /// What makes the tables, in order: the file's `user_version` counts those that were run.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
 
 const WHAT: &str = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
     FROM pragma_application_id, pragma_user_version";
-const FIND: &str = "SELECT position, line, body FROM entries
-    WHERE partition = ?1 AND application = ?2 AND hash = ?2
-    UNION ALL
-    SELECT position, line, body FROM entries WHERE partition = ?1 AND hash = ?2 AND application <> hash";
-const TAKES: &str = "SELECT 1 FROM entries WHERE partition = ?1 AND line = ?2 AND seq = ?3";
-const MOVE: &str = "UPDATE entries SET line = ?3 WHERE partition = ?1 AND position = ?2";
-const DESTROY: &str = "UPDATE entries SET body = NULL WHERE partition = ?1 AND position = ?2";
-const NEXT: &str = "INSERT INTO positions (partition, last) VALUES (?1, 1)
-    ON CONFLICT (partition) DO UPDATE SET last = last + 1 RETURNING last";
+const PART: &str = "SELECT id FROM partitions WHERE partition = ?1";
+const NEW_PART: &str = "INSERT INTO partitions (partition, last) VALUES (?1, 0) RETURNING id";
+const TAKES: &str = "SELECT 1 FROM entries WHERE part = ?1 AND line = ?2 AND seq = ?3";
+const MOVE: &str = "UPDATE entries SET line = ?2 WHERE id = ?1";
+const DESTROY: &str = "UPDATE entries SET body = NULL WHERE id = ?1";
+const NEXT: &str = "UPDATE partitions SET last = last + 1 WHERE id = ?1 RETURNING last";
 const APPEND: &str = "INSERT INTO entries
-    (partition, position, line, seq, application, hash, header, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    (part, position, line, seq, application, hash, header, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const BY_JOURNAL: &str = "SELECT position, line, hash, header, body FROM entries
-    WHERE partition = ?1 AND line = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
+    WHERE part = ?1 AND line = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
 const BY_POSITION: &str = "SELECT position, line, hash, header, body FROM entries
-    WHERE partition = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
-const BY_APPLICATION: &str = "SELECT position, line, hash, header, body FROM entries
-    WHERE partition = ?1 AND application = ?2 ORDER BY position LIMIT ?3";
-// Found as an application's first entry, or else in the index over hashes, which leaves those out. An entry has one
-// place, so there is nothing to order.
-const BY_HASH: &str = "SELECT position, line, hash, header, body FROM entries
-    WHERE partition = ?1 AND application = ?2 AND hash = ?2
-    UNION ALL
-    SELECT position, line, hash, header, body FROM entries
-    WHERE partition = ?1 AND hash = ?2 AND application <> hash LIMIT ?3";
-const PUT: &str = "INSERT INTO rows (partition, tbl, key, value) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT (partition, tbl, key) DO UPDATE SET value = excluded.value";
-const DELETE: &str = "DELETE FROM rows WHERE partition = ?1 AND tbl = ?2 AND key = ?3";
-const GET: &str = "SELECT value FROM rows WHERE partition = ?1 AND tbl = ?2 AND key = ?3";
+    WHERE part = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
+const BY_ID: &str = "SELECT position, line, hash, header, body, application FROM entries WHERE id = ?1";
+const HAS_HASH: &str = "SELECT 1 FROM entries WHERE id = ?1 AND hash = ?2";
+const PUT: &str = "INSERT INTO rows (part, tbl, key, value) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (part, tbl, key) DO UPDATE SET value = excluded.value";
+const DELETE: &str = "DELETE FROM rows WHERE part = ?1 AND tbl = ?2 AND key = ?3";
+const GET: &str = "SELECT value FROM rows WHERE part = ?1 AND tbl = ?2 AND key = ?3";
 const SCAN: &str = "SELECT key, value FROM rows
-    WHERE partition = ?1 AND tbl = ?2 AND key >= ?3 AND key < ?4 ORDER BY key LIMIT ?5";
-// Leaps from partition to partition in the index rather than reading every row.
-const PARTITIONS: &str = "WITH RECURSIVE leap (partition) AS (
-        SELECT min(partition) FROM rows
-        UNION ALL
-        SELECT (SELECT min(r.partition) FROM rows r WHERE r.partition > leap.partition)
-        FROM leap WHERE leap.partition IS NOT NULL
-    )
-    SELECT partition FROM leap WHERE partition IS NOT NULL
-    UNION SELECT partition FROM positions ORDER BY 1";
+    WHERE part = ?1 AND tbl = ?2 AND key >= ?3 AND key < ?4 ORDER BY key LIMIT ?5";
+const PARTITIONS: &str = "SELECT partition FROM partitions p WHERE last > 0
+    OR EXISTS (SELECT 1 FROM rows WHERE part = p.id)
+    OR EXISTS (SELECT 1 FROM fresh WHERE part = p.id) OR EXISTS (SELECT 1 FROM settled WHERE part = p.id)
+    ORDER BY partition";
 
 /// What a kept transaction outlives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +89,9 @@ pub struct SqliteStore {
     named: bool,
     /// What [`SqliteStore::make_room`] was asked for.
     room: Option<(u32, u32)>,
+    /// Numbers of partitions.
+    parts: RefCell<BTreeMap<Partition, i64>>,
+    fresh: scattered::Fresh,
 }
 
 impl SqliteStore {
@@ -236,6 +228,8 @@ impl SqliteStore {
             presence: None,
             named: false,
             room: None,
+            parts: RefCell::default(),
+            fresh: scattered::Fresh::default(),
         })
     }
 
@@ -317,31 +311,57 @@ impl SqliteStore {
         result
     }
 
+    /// The number of a partition; none where nothing was ever kept in it.
+    fn part(&self, partition: &Partition) -> Result<Option<i64>, StoreError> {
+        if let Some(part) = self.parts.borrow().get(partition) {
+            return Ok(Some(*part));
+        }
+        let mut statement = self.db.prepare_cached(PART).map_err(store_error)?;
+        let found = statement.query_row([partition.to_bytes()], |row| row.get(0)).optional();
+        let found = found.map_err(store_error)?;
+        if let Some(part) = found {
+            self.parts.borrow_mut().insert(*partition, part);
+        }
+        Ok(found)
+    }
+
+    /// The number of a partition, which gets one where it has none.
+    fn part_made(&self, partition: &Partition) -> Result<i64, StoreError> {
+        if let Some(part) = self.part(partition)? {
+            return Ok(part);
+        }
+        let mut statement = self.db.prepare_cached(NEW_PART).map_err(store_error)?;
+        let part = statement.query_row([partition.to_bytes()], |row| row.get(0)).map_err(store_error)?;
+        self.parts.borrow_mut().insert(*partition, part);
+        Ok(part)
+    }
+
+    /// Makes the open transaction durable.
+    fn keep(&mut self) -> Result<(), StoreError> {
+        self.move_on()?;
+        self.make_names_durable()?;
+        self.run("COMMIT", []).map(|_| ())
+    }
+
     fn append_now(&self, partition: &Partition, entry: &StoredEntry) -> Result<u64, StoreError> {
         check_entry(entry)?;
-        let part = partition.to_bytes();
+        let part = self.part_made(partition)?;
         let header = &entry.header;
         let (line, seq) = (entry.line.0, number(header.seq));
-        let found = self
-            .db
-            .prepare_cached(FIND)
-            .and_then(|mut find| find.query_row(params![part, entry.hash.0], known).optional())
-            .map_err(store_error)?;
-        if let Some((position, old, body)) = found {
-            let new = match &entry.content {
-                Content::Present(bytes) => Some(bytes),
-                Content::Destroyed => None,
-            };
+        let (tbl, key) = place_of(entry);
+        if let Some(id) = self.id_of(part, tbl, &entry.hash)? {
+            let (position, old) = self.by_id(id)?.entry;
+            let (kept, moves) = (entry.content == old.content, old.line != entry.line);
             match () {
-                () if new.is_none() && old == line => self.run(DESTROY, params![part, position])?,
-                () if new == body.as_ref() && old != line && !self.is_taken(&part, &line, seq)? => {
-                    self.run(MOVE, params![part, position, line])?
+                () if entry.content == Content::Destroyed && !moves => self.run(DESTROY, [id])?,
+                () if kept && moves && !self.is_taken(part, &line, seq)? => {
+                    self.run(MOVE, params![id, line])?
                 }
                 () => return Err(StoreError::Misuse(TAKEN)),
             };
-            return Ok(position.unsigned_abs());
+            return Ok(position);
         }
-        if self.is_taken(&part, &line, seq)? {
+        if self.is_taken(part, &line, seq)? {
             return Err(StoreError::Misuse(TAKEN));
         }
         let body = match &entry.content {
@@ -350,17 +370,74 @@ impl SqliteStore {
         };
         let next = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
         let position =
-            self.db.prepare_cached(NEXT).and_then(|mut s| s.query_row([&part], next)).map_err(store_error)?;
+            self.db.prepare_cached(NEXT).and_then(|mut s| s.query_row([part], next)).map_err(store_error)?;
         let (application, hash) = (entry.application().0, entry.hash.0);
         let bytes = header.to_bytes();
         self.run(APPEND, params![part, position, line, seq, application, hash, bytes, body])?;
+        let id = self.db.last_insert_rowid();
+        self.place(part, scattered::BY_APPLICATION, &application, id)?;
+        if tbl == scattered::BY_HASH {
+            self.place(part, tbl, key, id)?;
+        }
         Ok(position.unsigned_abs())
     }
 
     /// Whether some entry has this place on a line.
-    fn is_taken(&self, partition: &[u8], line: &[u8; 32], seq: i64) -> Result<bool, StoreError> {
+    fn is_taken(&self, part: i64, line: &[u8; 32], seq: i64) -> Result<bool, StoreError> {
         let mut takes = self.db.prepare_cached(TAKES).map_err(store_error)?;
-        takes.exists(params![partition, line, seq]).map_err(store_error)
+        takes.exists(params![part, line, seq]).map_err(store_error)
+    }
+
+    /// The id of the entry with this hash, among the first ones of applications or among the others.
+    fn id_of(&self, part: i64, tbl: i64, hash: &EntryHash) -> Result<Option<i64>, StoreError> {
+        for id in self.places(part, tbl, hash.as_bytes())? {
+            let mut has = self.db.prepare_cached(HAS_HASH).map_err(store_error)?;
+            if has.exists(params![id, hash.0]).map_err(store_error)? {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_id(&self, id: i64) -> Result<Found, StoreError> {
+        let mut statement = self.db.prepare_cached(BY_ID).map_err(store_error)?;
+        let mut rows = statement.query([id]).map_err(store_error)?;
+        let row = rows.next().map_err(store_error)?.ok_or_else(damaged)?;
+        Ok(Found { entry: stored(row)?, application: EntryHash(row.get(5).map_err(store_error)?) })
+    }
+
+    /// Entries of one application. Ids count up as positions do.
+    fn by_application(
+        &self,
+        part: i64,
+        application: &EntryHash,
+        limit: usize,
+    ) -> Result<Vec<(u64, StoredEntry)>, StoreError> {
+        let mut entries = Vec::new();
+        for id in self.places(part, scattered::BY_APPLICATION, application.as_bytes())? {
+            if entries.len() >= limit {
+                break;
+            }
+            let found = self.by_id(id)?;
+            if found.application == *application {
+                entries.push(found.entry);
+            }
+        }
+        Ok(entries)
+    }
+
+    fn by_hash(
+        &self,
+        part: i64,
+        hash: &EntryHash,
+        limit: usize,
+    ) -> Result<Vec<(u64, StoredEntry)>, StoreError> {
+        for tbl in [scattered::BY_APPLICATION, scattered::BY_HASH].into_iter().take(limit.saturating_mul(2)) {
+            if let Some(id) = self.id_of(part, tbl, hash)? {
+                return Ok(vec![self.by_id(id)?.entry]);
+            }
+        }
+        Ok(Vec::new())
     }
 
     fn select(&self, sql: &str, values: impl Params) -> Result<Vec<(u64, StoredEntry)>, StoreError> {
@@ -400,12 +477,17 @@ impl Store for SqliteStore {
         }
         let kept = match keep {
             true if self.failed => Err(StoreError::Misuse("a transaction was kept after a write failed")),
-            true => self.make_names_durable().and_then(|()| self.run("COMMIT", []).map(|_| ())),
+            true => self.keep(),
             false => Ok(()),
         };
         // SQLite may have rolled back by itself; there is nothing to end then.
         let ended = if self.db.is_autocommit() { Ok(()) } else { self.run("ROLLBACK", []).map(|_| ()) };
         self.open = !self.db.is_autocommit();
+        if !keep || kept.is_err() {
+            // Numbers that were given to partitions are gone with the rest.
+            self.parts.borrow_mut().clear();
+            self.fresh.forget();
+        }
         kept.and(ended)
     }
 
@@ -419,14 +501,15 @@ impl Store for SqliteStore {
         query: Query<'_>,
         limit: usize,
     ) -> Result<Vec<(u64, StoredEntry)>, StoreError> {
-        let (part, limit) = (partition.to_bytes(), count(limit));
+        let Some(part) = self.part(partition)? else { return Ok(Vec::new()) };
+        let most = count(limit);
         match query {
             Query::Journal(journal, after) => {
-                self.select(BY_JOURNAL, params![part, journal.0, number(after), limit])
+                self.select(BY_JOURNAL, params![part, journal.0, number(after), most])
             }
-            Query::After(after) => self.select(BY_POSITION, params![part, number(after), limit]),
-            Query::Application(hash) => self.select(BY_APPLICATION, params![part, hash.0, limit]),
-            Query::Hash(hash) => self.select(BY_HASH, params![part, hash.0, limit]),
+            Query::After(after) => self.select(BY_POSITION, params![part, number(after), most]),
+            Query::Application(hash) => self.by_application(part, hash, limit),
+            Query::Hash(hash) => self.by_hash(part, hash, limit),
         }
     }
 
@@ -439,8 +522,13 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         self.write(|store| {
             check_row(key, value)?;
-            let part = partition.to_bytes();
+            let part = match (store.part(partition)?, value) {
+                (Some(part), _) => part,
+                (None, Some(_)) => store.part_made(partition)?,
+                (None, None) => return Ok(()),
+            };
             match value {
+                _ if is_scattered(table) => return store.put_scattered(part, table as i64, key, value),
                 Some(value) => store.run(PUT, params![part, table as u8, key, value]),
                 None => store.run(DELETE, params![part, table as u8, key]),
             }
@@ -449,7 +537,11 @@ impl Store for SqliteStore {
     }
 
     fn get(&self, partition: &Partition, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let values = params![partition.to_bytes(), table as u8, key];
+        let Some(part) = self.part(partition)? else { return Ok(None) };
+        if is_scattered(table) {
+            return Ok(self.scattered(part, table as i64, key)?.map(|(_, value)| value));
+        }
+        let values = params![part, table as u8, key];
         let mut statement = self.db.prepare_cached(GET).map_err(store_error)?;
         statement.query_row(values, |row| row.get(0)).optional().map_err(store_error)
     }
@@ -463,7 +555,11 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         let Some((lower, upper)) = key_range(prefix, after) else { return Ok(Vec::new()) };
-        let values = params![partition.to_bytes(), table as u8, lower, upper, count(limit)];
+        let Some(part) = self.part(partition)? else { return Ok(Vec::new()) };
+        if is_scattered(table) {
+            return self.scan_scattered(part, table as i64, (&lower, &upper), limit);
+        }
+        let values = params![part, table as u8, lower, upper, count(limit)];
         let mut statement = self.db.prepare_cached(SCAN).map_err(store_error)?;
         let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?))).map_err(store_error)?;
         rows.collect::<Result<_, _>>().map_err(store_error)
@@ -481,9 +577,17 @@ impl Store for SqliteStore {
     }
 }
 
-/// Reads position, line and body of an entry that is here.
-fn known(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, [u8; 32], Option<Vec<u8>>)> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+/// An entry that is here, and its application.
+struct Found {
+    entry: (u64, StoredEntry),
+    application: EntryHash,
+}
+
+/// By what an entry is found that is asked for by its hash.
+fn place_of(entry: &StoredEntry) -> (i64, &[u8]) {
+    let first = entry.application() == entry.hash;
+    let tbl = if first { scattered::BY_APPLICATION } else { scattered::BY_HASH };
+    (tbl, entry.hash.as_bytes())
 }
 
 /// Reads an entry from position, line, hash, header and body.

@@ -1,8 +1,16 @@
--- The partition leads every key. Tables keep their rowid: entries are large, and a table clustered by key took
--- 3.6 times the space.
+-- The partition leads every key, as a small number. Tables keep their rowid: entries are large, and a table clustered
+-- by key took 3.6 times the space. The two whose rows are nothing but a key have none.
+
+CREATE TABLE partitions (
+    id        INTEGER PRIMARY KEY,
+    partition BLOB    NOT NULL UNIQUE,
+    -- The last position that was given in it.
+    last      INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE entries (
-    partition   BLOB    NOT NULL,
+    id          INTEGER PRIMARY KEY,
+    part        INTEGER NOT NULL,
     position    INTEGER NOT NULL,
     line        BLOB    NOT NULL,
     seq         INTEGER NOT NULL,
@@ -12,24 +20,39 @@ CREATE TABLE entries (
     body        BLOB
 ) STRICT;
 
-CREATE UNIQUE INDEX entries_position ON entries (partition, position);
-CREATE UNIQUE INDEX entries_line ON entries (partition, line, seq);
-CREATE INDEX entries_application ON entries (partition, application, position);
--- An application's first entry is found by its application. An index over hashes touches a page anywhere for every
--- entry, so those, the most by far, are left out of it.
-CREATE INDEX entries_hash ON entries (partition, hash) WHERE application <> hash;
+CREATE UNIQUE INDEX entries_position ON entries (part, position);
+CREATE UNIQUE INDEX entries_line ON entries (part, line, seq);
 
 CREATE TABLE rows (
-    partition BLOB    NOT NULL,
-    tbl       INTEGER NOT NULL,
-    key       BLOB    NOT NULL,
-    value     BLOB    NOT NULL
+    part  INTEGER NOT NULL,
+    tbl   INTEGER NOT NULL,
+    key   BLOB    NOT NULL,
+    value BLOB    NOT NULL
 ) STRICT;
 
-CREATE UNIQUE INDEX rows_key ON rows (partition, tbl, key);
+CREATE UNIQUE INDEX rows_key ON rows (part, tbl, key);
 
--- The last position given in each partition.
-CREATE TABLE positions (
-    partition BLOB    NOT NULL UNIQUE,
-    last      INTEGER NOT NULL
+-- Rows of tables whose keys are hashes, in the order in which they came; `fresh` and `settled` find them.
+CREATE TABLE scattered (
+    id    INTEGER PRIMARY KEY,
+    key   BLOB    NOT NULL,
+    value BLOB    NOT NULL
 ) STRICT;
+
+-- Where rows of `scattered` are, and entries by application and by hash: by the first eight bytes of their keys. New
+-- ones are put into the small table and moved into the large one by the thousand, in order; see `scattered.rs`.
+CREATE TABLE fresh (
+    part INTEGER NOT NULL,
+    tbl  INTEGER NOT NULL,
+    lead INTEGER NOT NULL,
+    id   INTEGER NOT NULL,
+    PRIMARY KEY (part, tbl, lead, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE settled (
+    part INTEGER NOT NULL,
+    tbl  INTEGER NOT NULL,
+    lead INTEGER NOT NULL,
+    id   INTEGER NOT NULL,
+    PRIMARY KEY (part, tbl, lead, id)
+) STRICT, WITHOUT ROWID;
