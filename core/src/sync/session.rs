@@ -73,6 +73,7 @@ enum Phase {
 }
 
 /// One side of a session.
+#[derive(Debug)]
 pub struct Session {
     phase: Phase,
     caller: bool,
