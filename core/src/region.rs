@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::{Arc, OnceLock};
 
 use crate::journal::partition::Place;
 
@@ -18,10 +19,10 @@ pub const MAX_NAME: usize = 200;
 /// Wonogiri's regions; `core/data/README.md` names source and licence.
 const WONOGIRI: &str = include_str!("../data/wilayah-33.12.csv");
 
-/// Regions with their names, by dotted code.
+/// Regions with their names, by dotted code. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Regions {
-    names: BTreeMap<Box<str>, Box<str>>,
+    names: Arc<BTreeMap<Box<str>, Box<str>>>,
 }
 
 /// A list of regions cannot be read.
@@ -55,13 +56,14 @@ impl Regions {
                 return Err(wrong);
             }
         }
-        Ok(Regions { names })
+        Ok(Regions { names: Arc::new(names) })
     }
 
-    /// Kabupaten Wonogiri (`33.12`), the demonstration office: 25 kecamatan and 294 villages.
+    /// Kabupaten Wonogiri (`33.12`), the demonstration office: 25 kecamatan and 294 villages. Read once.
     pub fn wonogiri() -> Self {
+        static ONCE: OnceLock<Regions> = OnceLock::new();
         // A test reads the shipped file, so the empty list never stands in for it.
-        Self::parse(WONOGIRI).unwrap_or_default()
+        ONCE.get_or_init(|| Self::parse(WONOGIRI).unwrap_or_default()).clone()
     }
 
     /// How many regions there are, of all levels.
