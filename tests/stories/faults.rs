@@ -16,7 +16,7 @@ use super::day::Day;
 use super::disk::{Disk, Fault};
 use super::script::{Dice, items, scan, sound, text};
 
-/// `all` lets every call fail, each once; a number so many, drawn by seed; `office,578,Torn,ever` or
+/// `all` lets every call fail, each once, `all,1800` all but the first 1,800 of them; a number so many, drawn by seed; `office,578,Torn,ever` or
 /// `phone,12,Full,once` that one, as a failure names it.
 const VARIABLE: &str = "LOKET_FAULTS";
 /// Days with a fault where nothing else is asked for.
@@ -55,11 +55,12 @@ fn plans(calls: (u64, u64)) -> Vec<Plan> {
     let fault = |number: u64| Fault::ALL[usize::try_from(number % kinds).unwrap()];
     let times = |number: u64| if number.is_multiple_of(3) { EVER } else { 1 };
     let at = |at_office: bool, call: u64| Plan { at_office, call, fault: fault(call), times: times(call) };
-    if asked == "all" {
-        let office = (1..=calls.0).map(|call| at(true, call));
-        return office.chain((1..=calls.1).map(|call| at(false, call))).collect();
-    }
     let named: Vec<&str> = asked.split(',').collect();
+    if let ["all", rest @ ..] = &named[..] {
+        let done = rest.first().map_or(0, |done| done.parse().unwrap());
+        let office = (1..=calls.0).map(|call| at(true, call));
+        return office.chain((1..=calls.1).map(|call| at(false, call))).skip(done).collect();
+    }
     if let [side, call, fault, times] = named[..] {
         let fault = *Fault::ALL.iter().find(|one| format!("{one:?}") == fault).expect("a fault's name");
         let times = if times == "ever" { EVER } else { 1 };
