@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use loket_core::catalogue::Role;
+use loket_core::identity::{PublicKey, SeededKey, Signer as _};
 use loket_core::journal::body::{Op, Value};
 use loket_core::journal::{AttachmentHash, Partition};
 use loket_core::replica::Replica;
@@ -27,6 +28,14 @@ fn sent(outputs: Vec<Output>) -> Vec<Vec<u8>> {
         _ => None,
     });
     frames.collect()
+}
+
+fn certify(pair: &mut Pair, key: PublicKey, place: Partition) {
+    let dice = &mut pair.dice;
+    let certify = |office: &mut loket_server::office::Office<MemoryStore>| {
+        office.certify(key, Role::OperatorDesa, &[place], "Petugas", NOW, &mut |b| dice.fill(b))
+    };
+    pair.office.write(certify).unwrap();
 }
 
 fn batches(frames: &[Vec<u8>]) -> usize {
@@ -160,12 +169,8 @@ fn a_done_before_the_last_answer_settles_nothing() {
     pair.work(2);
     pair.record();
     pair.edit(vec![text("pekerjaan", "guru")]);
-    let (public, dice) = (loket_core::identity::Signer::public_key(&pair.key), &mut pair.dice);
-    let other = ["33.12.08.2009".parse().unwrap()];
-    let certify = |office: &mut loket_server::office::Office<MemoryStore>| {
-        office.certify(public, Role::OperatorDesa, &other, "Petugas", NOW, &mut |b| dice.fill(b))
-    };
-    pair.office.write(certify).unwrap();
+    let key = pair.key.public_key();
+    certify(&mut pair, key, "33.12.08.2009".parse().unwrap());
     let (mut caller, mut answerer, [proof, have]) = pair.proven_with_news();
     let differ = sent(pair.up(&mut answerer, &proof)).remove(0);
     let second = sent(caller.receive(&differ, &pair.phone, &pair.key).unwrap()).remove(0);
@@ -174,13 +179,41 @@ fn a_done_before_the_last_answer_settles_nothing() {
         heard.flat_map(sent).collect()
     };
     let early = sent(pair.up(&mut answerer, &have));
-    assert_eq!(early.last().map(|frame| Message::from_bytes(frame)), Some(Ok(Message::Done)));
+    assert!(!early.iter().any(|frame| Message::from_bytes(frame) == Ok(Message::Done)));
     assert_eq!(hear(early, &mut caller), Vec::<Vec<u8>>::new());
     assert!(!caller.is_settled());
     let late = sent(pair.up(&mut answerer, &second));
     assert_eq!(batches(&late), 1, "the certificate");
     assert_eq!(late.last().map(|frame| Message::from_bytes(frame)), Some(Ok(Message::Done)));
     assert_eq!(batches(&hear(late, &mut caller)), 1, "the edit");
+}
+
+#[test]
+fn nothing_is_sent_of_a_partition_before_a_hasty_caller_has_heard_of_it() {
+    let mut pair = Pair::new();
+    pair.work(2);
+    pair.record();
+    pair.edit(vec![text("pekerjaan", "guru")]);
+    let key = pair.key.public_key();
+    let other: Partition = "33.12.08.2009".parse().unwrap();
+    certify(&mut pair, key, other);
+    let (mut caller, mut answerer, [proof, have]) = pair.proven_with_news();
+    let differ = sent(pair.up(&mut answerer, &proof)).remove(0);
+    // News in the place that the caller is about to hear of, between its two words.
+    certify(&mut pair, SeededKey::new(77).public_key(), other);
+    let mut frames = pair.up(&mut answerer, &have);
+    let second = sent(caller.receive(&differ, &pair.phone, &pair.key).unwrap()).remove(0);
+    frames.extend(pair.up(&mut answerer, &second));
+    for frame in sent(frames) {
+        for output in caller.receive(&frame, &pair.phone, &pair.key).unwrap() {
+            if let Output::Learn { runs, .. } = output {
+                let learned = pair.phone.transaction(|replica| replica.learn(&runs)).unwrap();
+                assert_eq!(learned.refused, []);
+            }
+        }
+    }
+    let certificate = pair.phone.certificate(&other, &SeededKey::new(77).author()).unwrap();
+    assert!(certificate.is_some());
 }
 
 #[test]

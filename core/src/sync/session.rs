@@ -23,6 +23,9 @@ pub const BATCH_BYTES: usize = 256 << 10;
 /// Times that a peer may say in one session what it has.
 pub const MAX_HAVES: u32 = 8;
 
+/// In a [`Message::Proof`], for the digest: "a [`Have`] follows at once".
+const HASTY: [u8; 32] = [0; 32];
+
 /// What ends a session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -93,6 +96,11 @@ pub struct Session {
     haves: u32,
     /// Partitions of which this side has said with its proof what it has, without being asked.
     hasty: BTreeSet<Partition>,
+    /// The caller was hasty: its next [`Have`] speaks of what it knew of before it heard what is here.
+    hurried: bool,
+    /// Partitions of which a hasty caller had not heard: it speaks of them next, and until then nothing can be said
+    /// of what it lacks there.
+    unsaid: BTreeSet<Partition>,
     /// Answers to a [`Have`] that are still to come.
     awaited: u8,
     /// Partitions of which a vector was asked for, or said, whole, and nothing has come back yet.
@@ -127,6 +135,8 @@ impl Session {
             stopped: BTreeSet::new(),
             haves: 0,
             hasty: BTreeSet::new(),
+            hurried: false,
+            unsaid: BTreeSet::new(),
             awaited: 0,
             whole: BTreeSet::new(),
         }
@@ -246,9 +256,14 @@ impl Session {
         let digests = digests(library, &author)?;
         // Should the digests be equal, this is what the peer has. More may be written here before it says so.
         self.peers = as_here(library, digests.keys())?;
-        let digest = scope_digest(digests.iter().map(|(partition, digest)| (partition, *digest)));
+        let hasty = self.has_news(library)?;
+        let digest = if hasty {
+            HASTY
+        } else {
+            scope_digest(digests.iter().map(|(partition, digest)| (partition, *digest)))
+        };
         let mut outputs = vec![Output::Send(Message::Proof(proof, digest).to_bytes())];
-        if self.has_news(library)? {
+        if hasty {
             // The digests cannot be equal, so what comes next is said at once: a round trip less.
             self.hasty = self.peers.keys().copied().collect();
             let have = self.hasty.iter().map(|partition| have_of(library, partition));
@@ -285,6 +300,7 @@ impl Session {
         // Of partitions that the caller does not speak of, it has just this.
         self.peers = as_here(library, mine.keys())?;
         self.phase = Phase::Open;
+        self.hurried = digest == HASTY;
         if scope_digest(mine.iter().map(|(partition, digest)| (partition, *digest))) == digest {
             self.peer_done = true;
             self.said_done = true;
@@ -332,9 +348,13 @@ impl Session {
             return Err(ProtocolError::Unexpected.into());
         }
         let scope = library.scope(&peer)?;
+        if std::mem::take(&mut self.hurried) {
+            self.unsaid = self.peers.keys().copied().collect();
+        }
         let (mut answer, mut trails) = (Vec::new(), Vec::new());
         for have in theirs {
             let partition = have.partition;
+            self.unsaid.remove(&partition);
             if !scope.contains(&partition) && !library.admits(&peer, &partition)? {
                 continue;
             }
@@ -511,7 +531,9 @@ impl Session {
 
     /// Whether something was asked of the peer, and nothing can be said of what it lacks, or has, before it answers.
     fn is_asking(&self) -> bool {
-        !self.whole.is_empty() || self.peers.values().any(|known| !known.asked.is_empty())
+        !self.whole.is_empty()
+            || !self.unsaid.is_empty()
+            || self.peers.values().any(|known| !known.asked.is_empty())
     }
 
     /// What can be sent now: entries that the peer lacks, as far as the window allows, then receipts. The driver
@@ -583,7 +605,7 @@ impl Session {
         let mut runs: Vec<Sending> = Vec::new();
         let mut bytes = 0;
         for (partition, known) in &self.peers {
-            if partitions.is_some_and(|named| !named.contains(partition)) {
+            if self.unsaid.contains(partition) || partitions.is_some_and(|named| !named.contains(partition)) {
                 continue;
             }
             let mine = library.vector(partition)?;
@@ -631,7 +653,7 @@ impl Session {
     ) -> Result<Vec<crate::journal::receipt::WireReceipt>, SessionError> {
         let mut receipts = Vec::new();
         for (partition, known) in &mut self.peers {
-            if partitions.is_some_and(|named| !named.contains(partition)) {
+            if self.unsaid.contains(partition) || partitions.is_some_and(|named| !named.contains(partition)) {
                 continue;
             }
             let Some(receipt) = library.receipt(partition)? else { continue };
