@@ -64,6 +64,7 @@ fn happened(counts: &Counts) {
         "uploads cut",
         "phones restored",
         "offices restored",
+        "lost epochs found",
         "branches of forked journals",
         "chose",
         "decided: ajukan",

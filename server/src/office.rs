@@ -214,10 +214,7 @@ impl<S: Store> Office<S> {
             refused.extend(admission.refused);
             answers.push(refused);
         }
-        if self.replica.meta(EPOCH)?.is_none() {
-            // Entries of its own that it does not know: it was restored from a copy, and nobody has said so.
-            self.begin_anew(now, dice)?;
-        }
+        self.notice_lost_epoch(group, now, dice)?;
         for (partition, id) in touched {
             let case = self.replica.materialise(&partition, &id)?;
             self.settle(case, now, dice)?;

@@ -16,6 +16,7 @@ use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::{Sink, SinkExt, Stream};
+use loket_core::journal::receipt::Receipt;
 use loket_core::journal::{AuthorId, JournalId, Partition};
 use loket_core::replica::Replica;
 use loket_core::replica::learn::LearnError;
@@ -126,6 +127,8 @@ enum End {
     Replaced,
     /// The office is being stopped.
     Stopped,
+    /// The office has begun a new epoch.
+    Anew,
     /// This side failed; the cause is in the log.
     Trouble,
     /// This side has no room.
@@ -141,6 +144,7 @@ impl End {
             End::Limit(what) => what,
             End::Replaced => "replaced",
             End::Stopped => "stopped",
+            End::Anew => "anew",
             End::Full => "full",
         }
     }
@@ -154,6 +158,7 @@ impl End {
             End::Limit(_) => say(CODE_TROUBLE, "sambungan terlalu lama diam: sambungkan lagi"),
             End::Replaced => say(CODE_TROUBLE, "perangkat ini tersambung lagi lewat sambungan lain"),
             End::Stopped => say(CODE_STOPPED, "kantor sedang dimatikan: sambungkan lagi nanti"),
+            End::Anew => say(CODE_STOPPED, "kantor mulai lagi dari cadangan: sambungkan lagi"),
             End::Trouble => say(CODE_TROUBLE, &Unavailable::Trouble.to_string()),
             End::Full => say(CODE_TROUBLE, &Unavailable::Full.to_string()),
         }
@@ -269,6 +274,8 @@ struct Talk {
     stop: watch::Receiver<Course>,
     end: Arc<Notify>,
     peer: Option<(AuthorId, u64)>,
+    /// The office epoch that this session has met.
+    epoch: Option<u64>,
     scope: BTreeSet<Partition>,
     began: std::time::Instant,
     pinged: std::time::Instant,
@@ -306,6 +313,7 @@ impl Talk {
             stop,
             end: Arc::default(),
             peer: None,
+            epoch: None,
             scope: BTreeSet::new(),
             began: now,
             pinged: now,
@@ -417,8 +425,7 @@ impl Talk {
                         self.with(move |session, library| session.taken(batch, &refused, library)).await?;
                     todo.extend(more);
                 }
-                // The office believes its own receipts alone.
-                Output::Receipt(_) => {}
+                Output::Receipt(receipt) => self.look_at(receipt).await?,
                 Output::PeerDone => self.note_synced().await?,
                 Output::Taken { refused } => {
                     if !refused.is_empty() {
@@ -432,6 +439,17 @@ impl Talk {
             }
         }
         Ok(())
+    }
+
+    /// The office believes its own receipts alone; one of a later epoch than its own says that this epoch was lost.
+    async fn look_at(&mut self, receipt: Box<Receipt>) -> Result<(), End> {
+        if self.epoch.is_none_or(|epoch| receipt.epoch <= epoch) {
+            return Ok(());
+        }
+        let noticed =
+            move |office: &mut Office<SqliteStore>| office.notice_receipt(&receipt, now(), &mut dice);
+        let noticed = self.app.writer.write(true, noticed).await;
+        noticed.map_err(|_| End::Trouble)?.map_err(|error| End::Fault(error.into()))
     }
 
     /// After a restore the office waits for every device to bring what it had.
@@ -504,20 +522,24 @@ impl Talk {
         + 'static,
     ) -> Result<T, End> {
         let Some(mut session) = self.session.take() else { return Err(End::Trouble) };
-        let app = Arc::clone(&self.app);
+        let (app, met) = (Arc::clone(&self.app), self.epoch);
         let work = move |replica: &Replica<SqliteStore>| {
             let epoch = match Office::<SqliteStore>::epoch_of(replica) {
-                Ok(epoch) => epoch,
-                Err(error) => return (session, Err(error.into())),
+                Ok(epoch) if met.is_none_or(|met| met == epoch) => epoch,
+                // What was said in this session speaks of an epoch that has ended: it all has to be asked anew.
+                Ok(_) => return (session, Err(End::Anew)),
+                Err(error) => return (session, Err(End::Fault(error.into()))),
             };
             let library =
                 OfficeLibrary { replica, signer: &*app.signer, epoch, receipts: &app.receipts, now: now() };
             let result = step(&mut session, &library);
-            (session, result)
+            (session, result.map(|value| (epoch, value)).map_err(End::from))
         };
         let (session, result) = self.app.readers.run(work).await?;
         self.session = Some(session);
-        Ok(result?)
+        let (epoch, value) = result?;
+        self.epoch = Some(epoch);
+        Ok(value)
     }
 
     fn device(&self) -> Option<String> {

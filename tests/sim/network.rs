@@ -7,7 +7,7 @@ use loket_core::journal::{EntryHash, Partition};
 use loket_core::replica::Replica;
 use loket_core::store::Store;
 use loket_core::store::memory::MemoryStore;
-use loket_core::sync::message::ProtocolError;
+use loket_core::sync::message::{Message, ProtocolError};
 use loket_core::sync::session::{Output, Session, SessionError};
 use loket_server::office::library::Receipts;
 use loket_server::office::{Delivered, Delivery, Office};
@@ -17,6 +17,8 @@ use super::world::{Event, Link, World};
 
 const UP: usize = 0;
 const DOWN: usize = 1;
+/// Code of the farewell of an office that can be called again at once.
+const STOPPED: u16 = 98;
 /// Bytes of a scan in one request.
 const CHUNK: u64 = 64 << 10;
 
@@ -136,10 +138,20 @@ impl World {
                     self.synced.push(self.phones[self.links[link].phone].author);
                     self.commit_soon();
                 }
-                Output::Receipt(_) | Output::Taken { .. } => {}
+                Output::Receipt(receipt) => {
+                    if receipt.epoch > self.epoch() {
+                        self.shown.push(*receipt);
+                        self.commit_soon();
+                    }
+                }
+                Output::Taken { .. } => {}
             }
         }
         Ok(())
+    }
+
+    fn epoch(&self) -> u64 {
+        self.office.office_epoch()
     }
 
     pub fn commit_soon(&mut self) {
@@ -155,6 +167,7 @@ impl World {
         self.commit_due = false;
         let pending = std::mem::take(&mut self.pending);
         let (from, group): (Vec<_>, Vec<_>) = pending.into_iter().unzip();
+        let epoch = self.epoch();
         let (now, dice) = (self.seconds(), &mut self.dice);
         let done = self.office.ingest(&group, now, &mut |bytes| dice.fill(bytes));
         let (delivered, mut news) = done.map_err(|e| format!("ingest: {e}"))?;
@@ -171,8 +184,18 @@ impl World {
             let told = self.office.write(|office| office.synced(&author, now, &mut |bytes| dice.fill(bytes)));
             news.extend(told.map_err(|e| format!("synced: {e}"))?.1);
         }
+        for receipt in std::mem::take(&mut self.shown) {
+            let dice = &mut self.dice;
+            let noticed = self
+                .office
+                .write(|office| office.notice_receipt(&receipt, now, &mut |bytes| dice.fill(bytes)));
+            news.extend(noticed.map_err(|e| format!("receipt shown: {e}"))?.1);
+        }
         self.note(format!("office commits {} deliveries, {} scans", group.len(), arrived.len()));
         invariants::after_commit(self)?;
+        if self.epoch() != epoch {
+            self.begin_anew();
+        }
         for (at, what) in from.into_iter().zip(delivered) {
             let Delivered::Taken(refused) = what else { return Err(format!("a delivery failed: {what:?}")) };
             let Some((link, batch)) = at else { continue };
@@ -186,6 +209,17 @@ impl World {
             self.office_does(link, outputs)?;
         }
         self.wake(&news)
+    }
+
+    /// The office has learned from a phone that its epoch was used before: whoever is connected is told to call anew.
+    fn begin_anew(&mut self) {
+        self.note("the office begins anew, beyond an epoch that it had lost");
+        self.count("lost epochs found");
+        for link in 0..self.links.len() {
+            if self.links[link].session.take().is_some() {
+                self.send(link, DOWN, Message::Error(STOPPED, "mulai lagi".into()).to_bytes());
+            }
+        }
     }
 
     /// Sessions at the office look whether these partitions have something for them.
@@ -215,6 +249,10 @@ impl World {
                 p.session = None;
                 if p.revoked {
                     p.told = matches!(error, SessionError::Protocol(ProtocolError::Ended(3)));
+                    self.reconnect(phone);
+                    return Ok(());
+                }
+                if matches!(error, SessionError::Protocol(ProtocolError::Ended(STOPPED))) {
                     self.reconnect(phone);
                     return Ok(());
                 }
@@ -441,7 +479,7 @@ impl World {
     }
 
     /// The office is put back to an older copy of its store and its scans, and begins a new epoch.
-    fn restore_office(&mut self) -> Result<(), String> {
+    pub fn restore_office(&mut self) -> Result<(), String> {
         if self.copies.is_empty() {
             return Ok(());
         }
@@ -450,20 +488,30 @@ impl World {
         self.count("offices restored");
         self.uploads = uploads;
         self.start(store);
-        let (now, dice) = (self.seconds(), &mut self.dice);
+        // Its clock may have stopped with its power.
+        let behind = if self.dice.chance(60) { self.dice.range(0, 7 * 86_400) as i64 } else { 0 };
+        let (now, dice) = (self.seconds() - behind, &mut self.dice);
         let anew = self.office.write(|office| office.begin_anew(now, &mut |bytes| dice.fill(bytes)));
         anew.map_err(|e| format!("restore: {e}"))?;
-        self.copies.clear();
+        if self.dice.chance(50) {
+            // It was not the last time, and the same copy has to serve once more.
+            let soon = self.dice.range(600_000, 6 * 3_600_000);
+            self.after(soon, Event::Restore);
+        } else {
+            self.copies.clear();
+        }
         self.watch = invariants::Watch::default();
         invariants::after_commit(self)?;
         self.lose();
         Ok(())
     }
 
-    /// What nobody has any more, neither the office nor a phone, is lost with the copies' days.
+    /// What nobody has any more, neither the office nor a phone, is lost with the copies' days. (A revoked phone
+    /// brings nothing.)
     fn lose(&mut self) {
         let mut receipted = std::mem::take(&mut self.receipted);
-        let all = || self.phones.iter().map(|phone| &phone.replica).chain([&self.office.replica]);
+        let phones = || self.phones.iter().filter(|phone| !phone.revoked).map(|phone| &phone.replica);
+        let all = || phones().chain([&self.office.replica]);
         receipted.retain(|(partition, hash)| {
             all().any(|replica| replica.locate(partition, hash).is_ok_and(|at| at.is_some()))
         });
@@ -502,6 +550,7 @@ impl World {
         let dice = &mut self.dice;
         self.office = Office::open(store, self.key.clone(), &mut |bytes| dice.fill(bytes)).unwrap();
         self.synced.clear();
+        self.shown.clear();
         self.receipts = Receipts::default();
         self.pending.clear();
         self.arrived.clear();

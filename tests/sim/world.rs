@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use loket_core::catalogue::Role;
 use loket_core::identity::{SeededKey, Signer};
+use loket_core::journal::receipt::Receipt;
 use loket_core::journal::{AttachmentHash, AuthorId, EntryHash, Partition};
 use loket_core::replica::Replica;
 use loket_core::store::memory::MemoryStore;
@@ -54,6 +55,8 @@ pub enum Event {
     Wake(usize),
     /// The office ends a device's certificate.
     Revoke,
+    /// The office is put back to an old copy once more.
+    Restore,
     /// A supervisor goes on without the devices that a restored office waits for.
     Waive,
     /// The office lets a second phone into a need-to-know application.
@@ -125,6 +128,8 @@ pub struct World {
     pub arrived: BTreeSet<(Partition, AttachmentHash)>,
     /// Devices that have brought what they had, of which the next group will tell.
     pub synced: Vec<AuthorId>,
+    /// Receipts of later epochs than the office's that phones have shown, which the next group will look at.
+    pub shown: Vec<Receipt>,
     /// Copies of the office's store and its scans, as backups keep them.
     pub copies: Vec<(MemoryStore, BTreeMap<(Partition, AttachmentHash), u64>)>,
     /// Staff by role.
@@ -162,6 +167,7 @@ impl World {
             uploads: BTreeMap::new(),
             arrived: BTreeSet::new(),
             synced: Vec::new(),
+            shown: Vec::new(),
             copies: Vec::new(),
             staff: Vec::new(),
             faulty: true,
@@ -312,6 +318,8 @@ impl World {
             }
             Event::Revoke => self.revoke(),
             Event::Grant => self.grant(),
+            Event::Restore if self.faulty => self.restore_office(),
+            Event::Restore => Ok(()),
             Event::Waive => self.waive(),
         }
     }

@@ -1,6 +1,7 @@
 //! `restore`: an office from a backup, which is healed by its phones before it decides again.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use loket_core::store::sqlite::SqliteStore;
 use serde_json::json;
@@ -11,6 +12,9 @@ use super::healing::lines;
 use super::verify::verify_all;
 use crate::attachments::Shelves;
 use crate::config::{Failure, Folder, dice, now};
+
+/// Between two looks at the clock.
+const LOOK_AT_CLOCK: Duration = Duration::from_millis(20);
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -33,7 +37,8 @@ pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
     let mut office = folder.open_restored(&part)?;
     bar.set_message("menyalin lampiran");
     copy_scans(&office.replica, &Shelves::new(beside(&args.from, ".lampiran")), &shelves)?;
-    super::write(&mut office, |office| office.begin_anew(now(), &mut dice))?;
+    let began = now();
+    super::write(&mut office, |office| office.begin_anew(began, &mut dice))?;
     bar.set_message("memeriksa");
     let verified = verify_all(&office.replica, &shelves)?;
     if !verified.faults.is_empty() {
@@ -46,6 +51,10 @@ pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
     let healing = office.healing()?;
     office.replica.store.empty_log()?;
     drop(office);
+    // An epoch is named by its second: whoever restores this copy again begins another one.
+    while now() == began {
+        std::thread::sleep(LOOK_AT_CLOCK);
+    }
     folder.finish_restore(&part)?;
     bar.finish_and_clear();
     let (waiting, text) = lines(&healing);

@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 
 use loket_core::catalogue::Role;
 use loket_core::journal::body::{Body, HeldAttachments};
-use loket_core::journal::{AuthorId, EntryHash, Partition, office_beginning};
-use loket_core::replica::write::Dice;
+use loket_core::journal::receipt::Receipt;
+use loket_core::journal::{AuthorId, EntryHash, Partition, office_beginning, office_epoch};
+use loket_core::replica::write::{Dice, EPOCH, random};
 use loket_core::replica::{Replica, ReplicaError, rows};
 use loket_core::store::{Query, Store, Table};
 
-use super::{OFFICE_EPOCH, Office};
+use super::{Delivery, OFFICE_EPOCH, Office};
 
 /// The row that says, for the office and for each partition, since when it is being healed.
 const HEALING: &[u8] = b"healing";
@@ -43,11 +44,22 @@ impl<S: Store> Office<S> {
     /// Begins a new epoch of the office over a store that was restored from a copy. The caller holds a transaction
     /// ([`Office::write`]).
     pub fn begin_anew(&mut self, now: i64, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
+        self.begin_beyond(self.office_epoch, now, dice)
+    }
+
+    /// Begins a new epoch, later than its own and than `seen`.
+    fn begin_beyond(&mut self, seen: u64, now: i64, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
         // What was written before in this transaction stands in the epoch that ends.
         self.seal()?;
-        // By the clock, so that two restores from one copy begin two epochs.
+        // By the clock, so that two restores from one copy begin two epochs; by dice where the clock is behind.
         let by_clock = u64::try_from(now).unwrap_or_default();
-        self.office_epoch = by_clock.max(self.office_epoch + 1);
+        let last = seen.max(self.office_epoch);
+        self.office_epoch = if by_clock > last {
+            by_clock
+        } else {
+            let [a, b, ..] = random(dice);
+            last.saturating_add(1 + u64::from(u16::from_be_bytes([a, b])))
+        };
         self.replica.set_meta(OFFICE_EPOCH, Some(&self.office_epoch.to_be_bytes()))?;
         self.epoch = self.replica.begin_epoch(&office_beginning(self.office_epoch), dice)?;
         for partition in self.replica.store.partitions()? {
@@ -63,6 +75,43 @@ impl<S: Store> Office<S> {
             self.say_held(&partition, dice)?;
         }
         Ok(())
+    }
+
+    /// Begins a new epoch where these runs show that this store is an older copy than anybody has said: an entry of
+    /// its own came that it does not know, or one of an epoch that is not before its own. (A copy of the file was
+    /// put in its place; or it was restored twice, the second time under a clock that is behind.)
+    pub(super) fn notice_lost_epoch(
+        &mut self,
+        group: &[Delivery],
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<(), ReplicaError> {
+        let mut seen = self.replica.meta(EPOCH)?.is_none().then_some(self.office_epoch);
+        for journal in group.iter().flat_map(|delivery| &delivery.runs).map(|run| &run.journal) {
+            let epoch = u64::from(office_epoch(&journal.epoch));
+            let foreign = journal.author == self.signer.author()
+                && journal.epoch != self.epoch
+                && epoch >= self.office_epoch;
+            // Only what is kept was signed by the office.
+            if foreign && self.replica.line(&journal.partition, &journal.id())?.is_some() {
+                seen = seen.max(Some(epoch));
+            }
+        }
+        seen.map_or(Ok(()), |seen| self.begin_beyond(seen, now, dice))
+    }
+
+    /// A phone shows a receipt. Where the office gave it in a later epoch than this one, that epoch was lost, and a
+    /// new one begins. The caller holds a transaction.
+    pub fn notice_receipt(
+        &mut self,
+        receipt: &Receipt,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<(), ReplicaError> {
+        if receipt.epoch <= self.office_epoch || !receipt.verifies(&self.public_key()) {
+            return Ok(());
+        }
+        self.begin_beyond(receipt.epoch, now, dice)
     }
 
     /// A partition of which the copy knew nothing has come back, or was opened just now: it is healed like the others.

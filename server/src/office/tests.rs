@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use loket_core::catalogue::Role;
 use loket_core::identity::{SeededKey, Signer};
-use loket_core::journal::body::{Op, Value};
+use loket_core::journal::body::{Body, HeldAttachments, Op, Value};
 use loket_core::journal::{AttachmentHash, Partition};
 use loket_core::replica::Replica;
 use loket_core::replica::write::{Asked, Author, Opening, text};
@@ -89,7 +89,12 @@ impl World {
                             let library = self.office.library(&self.receipts, NOW);
                             todo.extend(answerer.taken(batch, refused, &library).unwrap());
                         }
-                        Output::Receipt(_) | Output::Taken { .. } | Output::PeerDone => {}
+                        Output::Receipt(receipt) => {
+                            let dice = &mut *self.dice;
+                            let noticed = |office: &mut Office<_>| office.notice_receipt(&receipt, NOW, dice);
+                            self.office.write(noticed).unwrap();
+                        }
+                        Output::Taken { .. } | Output::PeerDone => {}
                     }
                 }
             }
@@ -448,4 +453,50 @@ fn a_certificate_ends_once_when_its_time_is_over() {
     assert!(world.office.held().unwrap().is_empty());
     let id = phone.replica.list(&author).unwrap()[0].id;
     assert!(!world.office.replica.case(&place, &id).unwrap().document.registers().is_empty());
+}
+
+/// The office again, from an older copy of its store, restored when its clock showed `now`.
+fn restored(world: &World, copy: &MemoryStore, now: i64) -> World {
+    let mut dice = dice(u64::try_from(now).unwrap());
+    let mut office = Office::open(copy.clone(), world.office.signer(), &mut dice).unwrap();
+    office.write(|office| office.begin_anew(now, &mut dice)).unwrap();
+    World { office, receipts: Receipts::default(), dice: Box::new(dice) }
+}
+
+#[test]
+fn an_office_restored_under_a_clock_that_is_behind_begins_beyond_what_its_phones_have_seen() {
+    // In the same second, or earlier: its own entries of the lost epoch tell, or a receipt alone.
+    for (earlier, writes) in [(0, true), (1, true), (3600, true), (1, false), (3600, false)] {
+        let mut world = World::new();
+        let mut phone = world.phone(1, Role::OperatorDesa, &["33.12.08.2002"]);
+        world.sync(&mut phone);
+        open_many(&mut phone, 1);
+        world.sync(&mut phone);
+        let copy = world.office.replica.store.clone();
+        let place: Partition = "33.12.08.2002".parse().unwrap();
+        let mut lost = restored(&world, &copy, NOW + 7200);
+        lost.sync(&mut phone);
+        if writes {
+            let scans = Body::HeldAttachments(HeldAttachments { spans: Vec::new() });
+            let World { office, dice, .. } = &mut lost;
+            office.write(|office| office.append(place, None, &scans, &mut **dice)).unwrap();
+            lost.sync(&mut phone);
+        }
+        let before = phone.replica.receipt(&place).unwrap().unwrap();
+        assert_eq!(before.epoch, u64::try_from(NOW).unwrap() + 7200);
+        let mut again = restored(&world, &copy, NOW + 7200 - earlier);
+        again.sync(&mut phone);
+        again.sync(&mut phone);
+        let receipt = phone.replica.receipt(&place).unwrap().unwrap();
+        assert!(
+            receipt.is_newer_than(&before),
+            "{earlier} {writes}: {} after {}",
+            receipt.epoch,
+            before.epoch
+        );
+        assert_eq!(receipt.vector, phone.replica.vector(&place).unwrap(), "{earlier} {writes}");
+        // And it waits for its phones anew.
+        assert!(again.office.heals(&place).unwrap());
+        assert!(super::verify::verify(&again.office.replica).unwrap().faults.is_empty());
+    }
 }
