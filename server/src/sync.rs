@@ -5,28 +5,25 @@
 //! two peers that both have much to say never wait for each other. What is slow (the store) runs elsewhere.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
 use axum::Extension;
-use axum::extract::State;
-use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use futures_util::{Sink, SinkExt, Stream};
 use loket_core::journal::receipt::Receipt;
 use loket_core::journal::{AuthorId, JournalId, Partition};
 use loket_core::replica::Replica;
 use loket_core::replica::learn::LearnError;
 use loket_core::store::sqlite::SqliteStore;
 use loket_core::sync::Library;
-use loket_core::sync::message::{MAX_FRAME, Message, ProtocolError};
+use loket_core::sync::message::{Message, ProtocolError};
 use loket_core::sync::session::{Output, Session, SessionError};
 use metrics::{counter, gauge};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
-use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_tungstenite::tungstenite::error::ProtocolError as WireFault;
 use tracing::{debug, error, info};
 
 use crate::config::{Failure, dice, limits, now};
@@ -40,10 +37,10 @@ use crate::router::App;
 use crate::serve::Course;
 use crate::telemetry;
 
-/// Buffer for what is read of a connection, in bytes: thousands of phones are connected and silent.
-const READ_BUFFER: usize = 512;
-/// Buffer for what is written, in bytes; larger frames pass by it.
-const WRITE_BUFFER: usize = 4 << 10;
+mod line;
+
+use line::{Line, Received, WireError};
+
 /// Code of the farewell at a shutdown.
 const CODE_STOPPED: u16 = 98;
 /// Code of the farewell where this side failed, or has had enough of this peer.
@@ -102,17 +99,22 @@ pub async fn upgrade(
     State(app): State<Arc<App>>,
     Extension(life): Extension<Arc<Life>>,
     Extension(guest): Extension<Guest>,
-    upgrade: WebSocketUpgrade,
+    request: Request,
 ) -> Response {
     let Ok(place) = Arc::clone(&app.sessions.room).try_acquire_owned() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "kantor penuh: coba lagi sebentar lagi").into_response();
     };
-    upgrade
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_message_size(MAX_FRAME)
-        .max_frame_size(MAX_FRAME)
-        .on_upgrade(move |socket| Talk::new(app, socket, life, guest).run(place))
+    let (answer, upgrade) = match line::accept(request) {
+        Ok(accepted) => accepted,
+        Err(refused) => return refused,
+    };
+    tokio::spawn(async move {
+        // Who is gone before the answer was sent has no session.
+        if let Ok(upgraded) = upgrade.await {
+            Talk::new(app, Line::new(upgraded).await, life, guest).run(place).await;
+        }
+    });
+    answer
 }
 
 /// Why a session ends.
@@ -190,79 +192,6 @@ impl From<Failure> for End {
     }
 }
 
-/// The wire: what waits to be sent is sent while something is awaited.
-struct Line {
-    socket: WebSocket,
-    outgoing: VecDeque<Vec<u8>>,
-    bytes: usize,
-    ping: bool,
-    flushed: bool,
-}
-
-impl Line {
-    fn push(&mut self, frame: Vec<u8>) -> Result<(), End> {
-        self.bytes += frame.len();
-        if self.bytes > limits::OUTGOING {
-            return Err(End::Limit("outgoing"));
-        }
-        self.outgoing.push_back(frame);
-        Ok(())
-    }
-
-    /// Whether everything has been handed to the system.
-    fn is_flushed(&self) -> bool {
-        self.flushed && self.outgoing.is_empty()
-    }
-
-    /// Drives what waits to be sent; ready when it fails, or when all of it has left.
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
-        while self.ping || !self.outgoing.is_empty() {
-            match Pin::new(&mut self.socket).poll_ready(cx) {
-                Poll::Ready(Ok(())) => {}
-                other => return other,
-            }
-            let frame = if std::mem::take(&mut self.ping) {
-                Frame::Ping(Default::default())
-            } else {
-                let Some(frame) = self.outgoing.pop_front() else { break };
-                self.bytes = self.bytes.saturating_sub(frame.len());
-                Frame::Binary(frame.into())
-            };
-            self.flushed = false;
-            if let Err(error) = Pin::new(&mut self.socket).start_send(frame) {
-                return Poll::Ready(Err(error));
-            }
-        }
-        if self.flushed {
-            return Poll::Ready(Ok(()));
-        }
-        let flushed = Pin::new(&mut self.socket).poll_flush(cx);
-        self.flushed = matches!(flushed, Poll::Ready(Ok(())));
-        flushed
-    }
-
-    /// The next frame from the peer. Nothing is lost where the wait is given up.
-    async fn next(&mut self) -> Option<Result<Frame, axum::Error>> {
-        std::future::poll_fn(|cx| {
-            if let Poll::Ready(Err(error)) = self.poll_send(cx) {
-                return Poll::Ready(Some(Err(error)));
-            }
-            Pin::new(&mut self.socket).poll_next(cx)
-        })
-        .await
-    }
-
-    /// Sends what waits, then closes.
-    async fn close(mut self) {
-        let left = timeout(limits::FAREWELL_TIMEOUT, async {
-            std::future::poll_fn(|cx| self.poll_send(cx)).await?;
-            self.socket.close().await
-        });
-        // The peer may be long gone; it has nothing to lose by it.
-        let _ = left.await;
-    }
-}
-
 struct Talk {
     app: Arc<App>,
     line: Line,
@@ -284,7 +213,7 @@ struct Talk {
 
 /// What the task woke up for.
 enum Woken {
-    Frame(Option<Result<Frame, axum::Error>>),
+    Message(Option<Result<Received, WireError>>),
     Hint(Result<Hint, broadcast::error::RecvError>),
     Tick,
     Replaced,
@@ -293,13 +222,12 @@ enum Woken {
 }
 
 impl Talk {
-    fn new(app: Arc<App>, socket: WebSocket, life: Arc<Life>, guest: Guest) -> Self {
+    fn new(app: Arc<App>, line: Line, life: Arc<Life>, guest: Guest) -> Self {
         let mut nonce = [0; 16];
         dice(&mut nonce);
         let session = Some(Session::answer(app.office.author(), nonce));
         // Heard from now on, so that nothing falls between the first look and the first hint.
         let (hints, stop) = (app.writer.hints(), app.stop.clone());
-        let line = Line { socket, outgoing: VecDeque::new(), bytes: 0, ping: false, flushed: true };
         let now = std::time::Instant::now();
         let mut tick = interval(limits::TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -350,14 +278,14 @@ impl Talk {
     /// Waits for something and deals with it.
     async fn turn(&mut self) -> Result<(), End> {
         match self.wait().await {
-            Woken::Frame(Some(Ok(Frame::Binary(frame)))) => {
+            Woken::Message(Some(Ok(Received::Binary(message)))) => {
                 // What deals with news is large, and not kept while the phone is silent.
-                Box::pin(self.receive(frame.to_vec())).await
+                Box::pin(self.receive(message.into())).await
             }
-            Woken::Frame(Some(Ok(Frame::Ping(_) | Frame::Pong(_)))) => Ok(()),
-            Woken::Frame(Some(Ok(Frame::Text(_)))) => Err(malformed()),
-            Woken::Frame(Some(Ok(Frame::Close(_))) | None) => Err(End::Gone),
-            Woken::Frame(Some(Err(error))) => Err(wire(error)),
+            Woken::Message(Some(Ok(Received::Ping(_) | Received::Pong(_) | Received::Frame(_)))) => Ok(()),
+            Woken::Message(Some(Ok(Received::Text(_)))) => Err(malformed()),
+            Woken::Message(Some(Ok(Received::Close(_))) | None) => Err(End::Gone),
+            Woken::Message(Some(Err(error))) => Err(wire(&error)),
             Woken::Hint(hint) => Box::pin(self.heed(hint)).await,
             Woken::Tick => self.look_at_clock(),
             Woken::Replaced => Err(End::Replaced),
@@ -372,7 +300,7 @@ impl Talk {
             return Woken::Stop;
         }
         tokio::select! {
-            frame = self.line.next() => Woken::Frame(frame),
+            message = self.line.next() => Woken::Message(message),
             hint = self.hints.recv() => Woken::Hint(hint),
             _ = self.tick.tick() => Woken::Tick,
             () = self.end.notified() => Woken::Replaced,
@@ -394,7 +322,7 @@ impl Talk {
         }
         if self.pinged.elapsed() >= limits::PING_EVERY {
             self.pinged = std::time::Instant::now();
-            self.line.ping = true;
+            self.line.ping();
         }
         Ok(())
     }
@@ -418,7 +346,11 @@ impl Talk {
         let mut todo = VecDeque::from(outputs);
         while let Some(output) = todo.pop_front() {
             match output {
-                Output::Send(frame) => self.line.push(frame)?,
+                Output::Send(message) => {
+                    if !self.line.push(message) {
+                        return Err(End::Limit("outgoing"));
+                    }
+                }
                 Output::Learn { batch, runs } => {
                     let refused = self.learn(runs).await?;
                     let more =
@@ -551,12 +483,9 @@ fn malformed() -> End {
     End::Fault(ProtocolError::Malformed.into())
 }
 
-/// An error of the wire: a frame beyond the limits is the peer's fault and it is told; all else is a cut line.
-fn wire(error: axum::Error) -> End {
-    use std::error::Error as _;
-    let cut = error.source().is_some_and(|source| {
-        let text = source.to_string();
-        text.starts_with("IO error") || text.starts_with("Connection")
-    });
-    if cut { End::Gone } else { malformed() }
+/// An error of the wire: a message beyond the limits is the peer's fault and it is told; all else is a cut line.
+fn wire(error: &WireError) -> End {
+    let is_cut = matches!(error, WireError::Io(_) | WireError::ConnectionClosed | WireError::AlreadyClosed);
+    let is_cut = is_cut || matches!(error, WireError::Protocol(WireFault::ResetWithoutClosingHandshake));
+    if is_cut { End::Gone } else { malformed() }
 }

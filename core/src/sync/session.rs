@@ -83,7 +83,8 @@ pub struct Session {
     me: AuthorId,
     nonce: [u8; 16],
     peer: Option<(Hello, PublicKey)>,
-    peers: BTreeMap<Partition, Known>,
+    /// What the peer has, by partition. A map keeps room for eleven, and most peers have one or two.
+    peers: BTreeMap<Partition, Box<Known>>,
     batches: u64,
     taken: u64,
     peer_done: bool,
@@ -420,7 +421,7 @@ impl Session {
             // It will have more to send than it thought.
             self.peer_done = false;
         }
-        self.peers.insert(partition, known);
+        self.peers.insert(partition, known.into());
         Ok(trails)
     }
 
@@ -590,7 +591,7 @@ impl Session {
         if !new.is_empty() {
             let scope = library.scope(peer)?;
             for partition in new.into_iter().filter(|p| scope.contains(p)) {
-                self.peers.insert(*partition, Known::default());
+                self.peers.insert(*partition, Box::default());
             }
         }
         Ok(())
@@ -688,8 +689,8 @@ impl Session {
 fn as_here<'a>(
     library: &impl Library,
     partitions: impl Iterator<Item = &'a Partition>,
-) -> Result<BTreeMap<Partition, Known>, SessionError> {
-    let known = partitions.map(|partition| Ok((*partition, Known::as_here(library, partition)?)));
+) -> Result<BTreeMap<Partition, Box<Known>>, SessionError> {
+    let known = partitions.map(|partition| Ok((*partition, Known::as_here(library, partition)?.into())));
     known.collect()
 }
 
