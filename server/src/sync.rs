@@ -104,9 +104,8 @@ pub async fn upgrade(
     let Ok(place) = Arc::clone(&app.sessions.room).try_acquire_owned() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "kantor penuh: coba lagi sebentar lagi").into_response();
     };
-    let (answer, upgrade) = match line::accept(request) {
-        Ok(accepted) => accepted,
-        Err(refused) => return refused,
+    let Some((answer, upgrade)) = line::accept(request) else {
+        return (StatusCode::UPGRADE_REQUIRED, "hanya untuk sinkronisasi perangkat").into_response();
     };
     tokio::spawn(async move {
         // Who is gone before the answer was sent has no session.

@@ -6,8 +6,7 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::{Sink, Stream};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -31,11 +30,10 @@ const WRITE_BUFFER: usize = 1 << 10;
 /// With its header a piece fills two packets of a mobile line.
 const PIECE: usize = 2_800;
 
-/// Answers a request for a WebSocket; the second part becomes one once the answer has been sent.
-pub(super) fn accept(mut request: Request) -> Result<(Response, OnUpgrade), Response> {
-    let answer = create_response_with_body(&request, Body::empty)
-        .map_err(|_| (StatusCode::UPGRADE_REQUIRED, "hanya untuk sinkronisasi perangkat").into_response())?;
-    Ok((answer, hyper::upgrade::on(&mut request)))
+/// Answers a request for a WebSocket, if it is one; the second part becomes it once the answer has been sent.
+pub(super) fn accept(mut request: Request) -> Option<(Response, OnUpgrade)> {
+    let answer = create_response_with_body(&request, Body::empty).ok()?;
+    Some((answer, hyper::upgrade::on(&mut request)))
 }
 
 /// What waits to be sent is sent while something is awaited.
