@@ -16,6 +16,7 @@ use crate::store::{Query, Store, StoreError, Table};
 use crate::workflow::Calendar;
 
 pub mod case;
+mod certificates;
 mod check;
 
 pub mod learn;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::rows_adopted;
 use super::lines::At;
-use super::rows::{self, ApplicationRow, AttachmentRow, CertificateRow};
+use super::rows::{self, ApplicationRow, AttachmentRow};
 use super::rules::may_edit;
 use super::write::EPOCH;
 use super::{Replica, ReplicaError};
 use crate::identity::{PublicKey, Signature};
-use crate::journal::body::{Adopt, Body, Certificate, HeldAttachments, OfficeFile, Revocation, Value};
+use crate::journal::body::{Adopt, Body, HeldAttachments, OfficeFile, Value};
 use crate::journal::receipt::Receipt;
 use crate::journal::run::{Head, Run, RunError, WireEntry};
 use crate::journal::{
@@ -252,8 +252,8 @@ impl<S: Store> Replica<S> {
         }
         let (Some(body), Some(epoch)) = (body, office) else { return Ok(()) };
         match body {
-            Body::Certificate(certificate) => self.follow_certificate(partition, certificate, learned),
-            Body::Revocation(revocation) => self.follow_revocation(partition, &revocation, learned),
+            Body::Certificate(certificate) => self.follow_certificate(partition, epoch, certificate, learned),
+            Body::Revocation(revocation) => self.follow_revocation(partition, epoch, &revocation, learned),
             Body::Adopt(adopt) => self.follow_adopt(partition, &adopt, learned),
             Body::HeldAttachments(held) => self.follow_held(partition, epoch, &held),
             Body::OfficeFile(file) => self.follow_file(&file, learned),
@@ -261,39 +261,6 @@ impl<S: Store> Replica<S> {
             Body::Retired(gone) => self.follow_gone(partition, gone.applications, false, learned),
             Body::Edit(_) | Body::Request(_) | Body::Decision(_) | Body::OfficeKey(_) => Ok(()),
         }
-    }
-
-    fn follow_certificate(
-        &mut self,
-        partition: &Partition,
-        certificate: Certificate,
-        learned: &mut Learned,
-    ) -> Result<(), ReplicaError> {
-        let author = certificate.key.author();
-        // Nothing of others is taken in without a certificate: it is work done here before the first sync.
-        let before = self.certificate(partition, &author)?;
-        let edits = may_edit(certificate.role);
-        let again = before
-            .is_none_or(|before| before.revoked.is_some() || may_edit(before.certificate.role) != edits);
-        let row = CertificateRow { certificate, revoked: None, cause: String::new() };
-        self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
-        let scope = scope_key(&author, partition);
-        self.store.put(&Partition::Office, Table::Meta, &scope, Some(&[]))?;
-        if again { self.judge_again(partition, &author, learned) } else { Ok(()) }
-    }
-
-    fn follow_revocation(
-        &mut self,
-        partition: &Partition,
-        revocation: &Revocation,
-        learned: &mut Learned,
-    ) -> Result<(), ReplicaError> {
-        let Some(mut row) = self.certificate(partition, &revocation.author)? else { return Ok(()) };
-        row.revoked = Some(revocation.last.clone());
-        row.cause.clone_from(&revocation.cause);
-        let author = revocation.author;
-        self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
-        self.judge_again(partition, &author, learned)
     }
 
     fn follow_adopt(
@@ -314,7 +281,7 @@ impl<S: Store> Replica<S> {
     }
 
     /// Materialises afresh what an author wrote, since what counts of it has changed.
-    fn judge_again(
+    pub(super) fn judge_again(
         &mut self,
         partition: &Partition,
         author: &AuthorId,
@@ -529,6 +496,6 @@ fn span_key(last: &EntryHash) -> Vec<u8> {
 /// Partitions that one device may hold.
 pub const MAX_SCOPE: usize = 4096;
 
-fn scope_key(author: &AuthorId, partition: &Partition) -> Vec<u8> {
+pub(super) fn scope_key(author: &AuthorId, partition: &Partition) -> Vec<u8> {
     [&b"scope/"[..], author.as_bytes(), &partition.to_bytes()].concat()
 }

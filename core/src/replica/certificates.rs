@@ -1,0 +1,111 @@
+//! What the office says of devices: that one is certified, and that its certificate has ended. An office that was put
+//! back to a copy says some of it in several epochs, and their journals come in any order.
+
+use minicbor::{Decode, Encode};
+
+use super::learn::{Learned, scope_key};
+use super::rows::{self, CertificateRow};
+use super::rules::may_edit;
+use super::{Replica, ReplicaError};
+use crate::journal::body::{Certificate, Revocation};
+use crate::journal::run::Head;
+use crate::journal::{AuthorId, JournalId, Partition};
+use crate::store::{Store, Table};
+
+/// Prefix of the rows for ends of certificates that are not here yet, by author.
+const EARLY: &[u8] = b"ended/";
+
+/// The end of a certificate that came before it.
+#[derive(Debug, Clone, Encode, Decode)]
+#[cbor(array)]
+struct EarlyRow {
+    /// The newest office epoch that said so.
+    #[n(0)]
+    epoch: u32,
+    /// What counts all the same.
+    #[n(1)]
+    last: Vec<(JournalId, Head)>,
+    /// Why it ended.
+    #[n(2)]
+    cause: String,
+}
+
+fn early_key(author: &AuthorId) -> Vec<u8> {
+    [EARLY, author.as_bytes()].concat()
+}
+
+/// What any of several words lets count does.
+fn join(last: &mut Vec<(JournalId, Head)>, more: &[(JournalId, Head)]) {
+    last.extend(more);
+    last.sort_unstable();
+    last.dedup();
+}
+
+impl<S: Store> Replica<S> {
+    pub(super) fn follow_certificate(
+        &mut self,
+        partition: &Partition,
+        epoch: u32,
+        certificate: Certificate,
+        learned: &mut Learned,
+    ) -> Result<(), ReplicaError> {
+        let author = certificate.key.author();
+        let early = self.take_early(partition, &author)?;
+        // Nothing of others is taken in without a certificate: it is work done here before the first sync.
+        let before = self.certificate(partition, &author)?;
+        let edits = may_edit(certificate.role);
+        let again = before
+            .is_none_or(|before| before.revoked.is_some() || may_edit(before.certificate.role) != edits);
+        let mut row = CertificateRow { certificate, revoked: None, cause: String::new() };
+        // One of the same epoch, or a later one, was given after that end.
+        if let Some(early) = early.filter(|early| epoch < early.epoch) {
+            (row.revoked, row.cause) = (Some(early.last), early.cause);
+        }
+        self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
+        let scope = scope_key(&author, partition);
+        self.store.put(&Partition::Office, Table::Meta, &scope, Some(&[]))?;
+        if again { self.judge_again(partition, &author, learned) } else { Ok(()) }
+    }
+
+    fn take_early(
+        &mut self,
+        partition: &Partition,
+        author: &AuthorId,
+    ) -> Result<Option<EarlyRow>, ReplicaError> {
+        let key = early_key(author);
+        let Some(row) = self.store.get(partition, Table::Meta, &key)? else { return Ok(None) };
+        self.store.put(partition, Table::Meta, &key, None)?;
+        rows::decode(&row).map(Some)
+    }
+
+    pub(super) fn follow_revocation(
+        &mut self,
+        partition: &Partition,
+        epoch: u32,
+        revocation: &Revocation,
+        learned: &mut Learned,
+    ) -> Result<(), ReplicaError> {
+        let author = revocation.author;
+        let Some(mut row) = self.certificate(partition, &author)? else {
+            let mut early = self.take_early(partition, &author)?.unwrap_or_else(|| EarlyRow {
+                epoch,
+                last: Vec::new(),
+                cause: revocation.cause.clone(),
+            });
+            early.epoch = early.epoch.max(epoch);
+            early.cause = early.cause.min(revocation.cause.clone());
+            join(&mut early.last, &revocation.last);
+            let key = early_key(&author);
+            return Ok(self.store.put(partition, Table::Meta, &key, Some(&rows::encode(&early)))?);
+        };
+        // It may have been said once more by an office that knew less: what any of its words lets count does.
+        if row.revoked.is_none() || revocation.cause < row.cause {
+            row.cause.clone_from(&revocation.cause);
+        }
+        let mut last = row.revoked.take().unwrap_or_default();
+        join(&mut last, &revocation.last);
+        row.revoked = Some(last);
+        self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
+        self.judge_again(partition, &author, learned)
+    }
+}
