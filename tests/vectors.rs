@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loket_core::catalogue::Role;
 use loket_core::identity::{PublicKey, SeededKey, Signer as _};
-use loket_core::journal::body::{Op, Value};
+use loket_core::journal::body::{Body, Op, Value};
 use loket_core::journal::{AttachmentHash, Partition};
 use loket_core::replica::Replica;
 use loket_core::replica::case::{Case, Standing};
@@ -324,4 +324,65 @@ fn corrections_follow_each_other_though_none_was_frozen() {
     };
     pair.office.write(correct).unwrap();
     assert!(pair.office_case().edits.iter().all(|edit| edit.standing == Standing::Applied));
+}
+
+#[test]
+fn ends_of_a_certificate_count_together_in_whatever_order_they_come() {
+    let mut pair = Pair::new();
+    pair.work(1);
+    pair.record();
+    let copy = pair.office.replica.store.clone();
+    pair.edit(vec![text("pekerjaan", "guru")]);
+    pair.record();
+    let author = pair.key.author();
+    let Pair { office, dice, .. } = &mut pair;
+    office.write(|office| office.revoke(&author, "dicabut", &mut |b| dice.fill(b))).unwrap();
+    let (first, _) = runs_of(&office.replica, &village());
+    // Put back to the copy, it says so once more and knows less of the device.
+    let mut restored =
+        loket_server::office::Office::open(copy, office.signer(), &mut |b| dice.fill(b)).unwrap();
+    restored.write(|office| office.begin_anew(NOW + 1, &mut |b| dice.fill(b))).unwrap();
+    restored.write(|office| office.revoke(&author, "dicabut", &mut |b| dice.fill(b))).unwrap();
+    let (mut second, _) = runs_of(&restored.replica, &village());
+    second.retain(|run| first.iter().all(|before| before.journal != run.journal));
+    // The second word comes before the certificate, or behind the first.
+    let rows = [[&first, &second], [&second, &first]].map(|order| {
+        let mut fresh = Replica::open(MemoryStore::default(), office.public_key()).unwrap();
+        for runs in order {
+            let learned = fresh.transaction(|replica| replica.learn(runs)).unwrap();
+            assert!(learned.refused.is_empty(), "{:?}", learned.refused);
+        }
+        fresh.certificate(&village(), &author).unwrap().unwrap()
+    });
+    assert_eq!(rows[0], rows[1]);
+    assert_eq!(rows[0].revoked.as_ref().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_scan_that_is_there_is_told_of_by_every_edit_that_names_it() {
+    let mut pair = Pair::new();
+    pair.work(1);
+    let hash = AttachmentHash([4; 32]);
+    let scan = |copy: u32| Op {
+        register: format!("lampiran/surat_kehilangan/{copy}"),
+        value: Value::Attachment(hash, 1000),
+    };
+    pair.edit(vec![scan(1)]);
+    pair.record();
+    let dice = &mut pair.dice;
+    let arrived = |office: &mut loket_server::office::Office<MemoryStore>| {
+        office.attachments_arrived(&[(village(), hash)], NOW, &mut |b| dice.fill(b))
+    };
+    pair.office.write(arrived).unwrap();
+    // The first edit may be destroyed one day: who comes then has to hear of it by the second.
+    pair.edit(vec![scan(2)]);
+    pair.record();
+    let (office, _) = runs_of(&pair.office.replica, &village());
+    let bodies = office.iter().flat_map(|run| &run.entries).filter_map(|entry| entry.body.as_ref());
+    let told = bodies.filter_map(|bytes| match Body::from_bytes(bytes) {
+        Ok(Body::HeldAttachments(held)) => Some(held.spans),
+        _ => None,
+    });
+    let told: BTreeSet<_> = told.flatten().map(|(edit, _)| edit).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
 }

@@ -142,13 +142,10 @@ impl<S: Store> Office<S> {
             self.seal()?;
             Ok(value)
         });
-        match done {
-            Ok(value) => {
-                self.replica.store.finish(true)?;
-                Ok((value, std::mem::take(&mut self.touched)))
-            }
+        let ended = self.replica.store.finish(done.is_ok());
+        match ended.map_err(ReplicaError::from).and(done) {
+            Ok(value) => Ok((value, std::mem::take(&mut self.touched))),
             Err(error) => {
-                self.replica.store.finish(false)?;
                 // An epoch that was begun in it was not.
                 self.office_epoch = Self::epoch_of(&self.replica)?;
                 let epoch = self.replica.meta(EPOCH)?.and_then(|bytes| bytes.try_into().ok());
@@ -215,10 +212,13 @@ impl<S: Store> Office<S> {
             answers.push(refused);
         }
         self.notice_lost_epoch(group, now, dice)?;
+        let mut renamed = BTreeSet::new();
         for (partition, id) in touched {
             let case = self.replica.materialise(&partition, &id)?;
+            renamed.extend(case.renamed.iter().map(|edit| (partition, *edit)));
             self.settle(case, now, dice)?;
         }
+        self.tell_held(&renamed, dice)?;
         Ok(answers)
     }
 

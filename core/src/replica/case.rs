@@ -100,6 +100,8 @@ pub struct Case {
     names: HashMap<EntryHash, usize>,
     places: HashMap<(JournalId, u64), usize>,
     changed: bool,
+    /// Edits that turned out, when they were saved, to name attachments which are here already.
+    pub renamed: Vec<EntryHash>,
 }
 
 /// What a case has to know of a line.
@@ -467,6 +469,7 @@ impl<S: Store> Replica<S> {
             names: HashMap::new(),
             places: HashMap::new(),
             changed: false,
+            renamed: Vec::new(),
         };
         if entries.iter().any(|(_, entry)| entry.content == Content::Destroyed)
             && let Some(gone) = self.gone(partition, id)?
@@ -564,7 +567,7 @@ impl<S: Store> Replica<S> {
         case.advance(self)?;
         if case.changed {
             self.save_document(&case)?;
-            self.save_attachments(&case)?;
+            case.renamed = self.save_attachments(&case)?;
             self.save_held(&case)?;
         }
         self.save_row(&case)?;
@@ -584,7 +587,10 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    fn save_attachments(&mut self, case: &Case) -> Result<(), ReplicaError> {
+    /// Saves what its edits name. Returns those that name what was here already: phones were told of it by another
+    /// edit, which they may not have any more.
+    fn save_attachments(&mut self, case: &Case) -> Result<Vec<EntryHash>, ReplicaError> {
+        let mut renamed = Vec::new();
         for entry in case.edits.iter().filter(|e| e.standing == Standing::Applied) {
             for op in entry.edit.iter().flat_map(|edit| &edit.ops) {
                 let Value::Attachment(hash, bytes) = op.value else { continue };
@@ -598,10 +604,13 @@ impl<S: Store> Replica<S> {
                     continue;
                 }
                 let key = [hash.as_bytes(), entry.hash.as_bytes()].concat();
+                if row.here && self.store.get(&case.partition, Table::Naming, &key)?.is_none() {
+                    renamed.push(entry.hash);
+                }
                 self.store.put(&case.partition, Table::Naming, &key, Some(case.id.as_bytes()))?;
             }
         }
-        Ok(())
+        Ok(renamed)
     }
 
     /// What is known of an attachment that entries of this partition name.

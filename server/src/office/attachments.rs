@@ -47,7 +47,7 @@ impl<S: Store> Office<S> {
     }
 
     /// One entry a partition: the edits all of whose attachments are here, as spans.
-    fn tell_held(
+    pub(super) fn tell_held(
         &mut self,
         edits: &BTreeSet<(Partition, EntryHash)>,
         dice: &mut Dice<'_>,
