@@ -32,6 +32,9 @@ pub trait Library {
     fn scope(&self, peer: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError>;
     /// Whether this peer may bring a partition that is not in its scope yet: a new need-to-know one.
     fn admits(&self, peer: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError>;
+    /// Whether the peer's certificate in a partition has ended: of what it brings there it hears receipts, and gets
+    /// nothing else.
+    fn parted(&self, peer: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError>;
     /// What is here of a partition.
     fn vector(&self, partition: &Partition) -> Result<Vector, ReplicaError>;
     /// The vector of the receipt of this office epoch and number; none where that is not known here.

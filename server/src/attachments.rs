@@ -209,7 +209,7 @@ pub async fn head(
     headers: HeaderMap,
 ) -> Response {
     let answer = async {
-        let reached = reach(&app, names, &uri, &headers).await?;
+        let reached = reach(&app, Wish::Bring, names, &uri, &headers).await?;
         let progress = blocking(&reached, |reached| reached.store.offset(&reached.hash)).await?;
         let progress = record(&app, &reached, progress).await?;
         Ok::<_, Refused>(state_of(StatusCode::OK, progress, reached.size))
@@ -227,7 +227,7 @@ pub async fn patch(
     body: Body,
 ) -> Response {
     let answer = async {
-        let reached = reach(&app, names, &uri, &headers).await?;
+        let reached = reach(&app, Wish::Bring, names, &uri, &headers).await?;
         let offset = number(&headers, &UPLOAD_OFFSET)
             .ok_or(Refused::BadRequest("sertakan Upload-Offset: bita ke berapa yang dikirim"))?;
         if reached.size > MAX_ATTACHMENT {
@@ -262,7 +262,7 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Response {
     let answer = async {
-        let reached = reach(&app, names, &uri, &headers).await?;
+        let reached = reach(&app, Wish::Have, names, &uri, &headers).await?;
         let progress = blocking(&reached, |reached| reached.store.offset(&reached.hash)).await?;
         let Progress::Complete(size) = progress else { return Err(Refused::NotFound) };
         let asked =
@@ -281,9 +281,19 @@ pub async fn get(
     answer.await.unwrap_or_else(Refused::into_response)
 }
 
+/// What somebody wants of an attachment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// To have it.
+    Have,
+    /// To bring it: a device that was moved still may, for what it named before it knew.
+    Bring,
+}
+
 /// Who asks, and whether there is such an attachment for them. One answer for all that is not.
 async fn reach(
     app: &Arc<App>,
+    wish: Wish,
     (partition, hash): (String, String),
     uri: &Uri,
     headers: &HeaderMap,
@@ -298,8 +308,9 @@ async fn reach(
         let now = now();
         let device = token::check(&shown, &office, &path, now, |author| {
             let row = replica.certificate(&partition, author).ok().flatten()?;
-            let holds = row.revoked.is_none() && row.certificate.not_after > now;
-            holds.then_some(row.certificate.key)
+            let moved = || replica.editor_key(author).is_ok_and(|key| key.is_some());
+            let holds = row.revoked.is_none() || wish == Wish::Bring && moved();
+            (holds && row.certificate.not_after > now).then_some(row.certificate.key)
         });
         match device {
             Ok(device) => Ok(replica.attachment(&partition, &hash)?.map(|row| (device, row))),

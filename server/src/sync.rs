@@ -398,7 +398,9 @@ impl Talk {
         runs: Vec<loket_core::journal::run::Run>,
     ) -> Result<Vec<(JournalId, LearnError)>, End> {
         let Some((author, _)) = self.peer else { return Err(End::Trouble) };
-        self.scope.extend(runs.iter().map(|run| run.journal.partition));
+        // A need-to-know partition may become this device's by what it brings; one that it was moved from does not.
+        let opened = runs.iter().map(|run| run.journal.partition);
+        self.scope.extend(opened.filter(|partition| matches!(partition, Partition::NeedToKnow(_))));
         Ok(self.app.writer.deliver(Delivery { author, runs }).await?)
     }
 

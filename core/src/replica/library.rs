@@ -195,6 +195,10 @@ impl<S: Store> Library for Replica<S> {
         Ok(*peer == self.office_author())
     }
 
+    fn parted(&self, _: &AuthorId, _: &Partition) -> Result<bool, ReplicaError> {
+        Ok(false)
+    }
+
     fn vector(&self, partition: &Partition) -> Result<Vector, ReplicaError> {
         Replica::vector(self, partition)
     }

@@ -430,8 +430,8 @@ impl Session {
     fn on_trail(&mut self, trail: &Trail, library: &impl Library) -> Result<Vec<Output>, SessionError> {
         let Some(peer) = self.peer() else { return Err(ProtocolError::Unexpected.into()) };
         let (partition, line) = (trail.partition, trail.line);
-        let scope = library.scope(&peer)?;
-        let Some(known) = self.peers.get_mut(&partition).filter(|_| scope.contains(&partition)) else {
+        let may = library.scope(&peer)?.contains(&partition) || library.admits(&peer, &partition)?;
+        let Some(known) = self.peers.get_mut(&partition).filter(|_| may) else {
             return Err(ProtocolError::Unexpected.into());
         };
         let mut common = Head::EMPTY;
@@ -550,14 +550,18 @@ impl Session {
             self.widen(library, &peer, partitions)?;
         }
         // A certificate may end while the session is open: what was in scope once need not be any more.
-        let scope = library.scope(&peer)?;
-        let partitions: BTreeSet<Partition> = match partitions {
-            Some(partitions) => scope.intersection(partitions).copied().collect(),
-            None => scope,
-        };
-        let partitions = Some(&partitions);
+        let mut heard = library.scope(&peer)?;
+        if let Some(partitions) = partitions {
+            heard.retain(|partition| partitions.contains(partition));
+        }
+        let sent = heard.clone();
+        for partition in self.peers.keys().filter(|p| partitions.is_none_or(|named| named.contains(p))) {
+            if !sent.contains(partition) && library.parted(&peer, partition)? {
+                heard.insert(*partition);
+            }
+        }
         let mut all_sent = true;
-        while let Some(sending) = self.gather(library, partitions)? {
+        while let Some(sending) = self.gather(library, &sent)? {
             if self.batches - self.taken >= WINDOW {
                 all_sent = false;
                 break;
@@ -568,7 +572,7 @@ impl Session {
             outputs.push(Output::Send(Message::Batch(Batch::pack(self.batches, &runs)?).to_bytes()));
         }
         if all_sent {
-            let receipts = self.receipts(library, partitions)?;
+            let receipts = self.receipts(library, &heard)?;
             if !receipts.is_empty() {
                 outputs.push(Output::Send(Message::Receipts(receipts).to_bytes()));
             }
@@ -601,12 +605,12 @@ impl Session {
     fn gather(
         &self,
         library: &impl Library,
-        partitions: Option<&BTreeSet<Partition>>,
+        partitions: &BTreeSet<Partition>,
     ) -> Result<Option<Vec<Sending>>, SessionError> {
         let mut runs: Vec<Sending> = Vec::new();
         let mut bytes = 0;
         for (partition, known) in &self.peers {
-            if self.unsaid.contains(partition) || partitions.is_some_and(|named| !named.contains(partition)) {
+            if self.unsaid.contains(partition) || !partitions.contains(partition) {
                 continue;
             }
             let mine = library.vector(partition)?;
@@ -650,11 +654,11 @@ impl Session {
     fn receipts(
         &mut self,
         library: &impl Library,
-        partitions: Option<&BTreeSet<Partition>>,
+        partitions: &BTreeSet<Partition>,
     ) -> Result<Vec<crate::journal::receipt::WireReceipt>, SessionError> {
         let mut receipts = Vec::new();
         for (partition, known) in &mut self.peers {
-            if self.unsaid.contains(partition) || partitions.is_some_and(|named| !named.contains(partition)) {
+            if self.unsaid.contains(partition) || !partitions.contains(partition) {
                 continue;
             }
             let Some(receipt) = library.receipt(partition)? else { continue };

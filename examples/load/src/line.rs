@@ -100,6 +100,10 @@ impl Library for Nothing {
         Ok(true)
     }
 
+    fn parted(&self, _: &AuthorId, _: &Partition) -> Result<bool, ReplicaError> {
+        Ok(false)
+    }
+
     fn vector(&self, _: &Partition) -> Result<Vector, ReplicaError> {
         Ok(Vector::default())
     }

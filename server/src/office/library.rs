@@ -136,7 +136,16 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
     fn admits(&self, peer: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError> {
         // Its random name is known to those alone to whom it was opened; after a restore the office may not know yet
         // that it was. They may bring what they have, and get nothing.
-        Ok(matches!(partition, Partition::NeedToKnow(_)) && self.replica.editor_key(peer)?.is_some())
+        let opened =
+            matches!(partition, Partition::NeedToKnow(_)) && self.replica.editor_key(peer)?.is_some();
+        // What a device wrote before it knew that it was moved is held here rather than lost on it.
+        Ok(opened || self.parted(peer, partition)?)
+    }
+
+    fn parted(&self, peer: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError> {
+        let ended = self.replica.certificate(partition, peer)?.is_some_and(|row| row.revoked.is_some());
+        // Whose certificates have all ended is nobody's device any more.
+        Ok(ended && !self.replica.scope_of(peer)?.is_empty())
     }
 
     fn vector(&self, partition: &Partition) -> Result<Vector, ReplicaError> {

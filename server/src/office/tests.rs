@@ -426,10 +426,27 @@ fn a_transferred_device_keeps_what_it_did_and_goes_on_elsewhere() {
     let now = office.replica.certificate(&new, &author).unwrap().unwrap().certificate;
     assert_eq!((now.officer, now.role), (before.officer, before.role));
     assert!(now.not_after > before.not_after);
-    carry(&mut world, &phone);
+    // What it wrote before it knew comes all the same, and is receipted; of what others write there, it gets nothing.
+    let mut neighbour = world.phone(2, Role::OperatorDesa, &["33.12.08.2002"]);
+    world.sync(&mut neighbour);
+    open_many(&mut neighbour, 1);
+    world.sync(&mut neighbour);
+    world.sync(&mut phone);
     let held = world.office.held().unwrap();
     assert_eq!(held.iter().map(|one| one.hold).collect::<Vec<_>>(), [Hold::NotPermitted]);
     assert_eq!(held[0].application, id);
+    let receipt = phone.replica.receipt(&old).unwrap().unwrap();
+    let mine = phone.replica.vector(&old).unwrap();
+    assert!(mine.0.iter().all(|(line, head)| receipt.vector.head(line).seq >= head.seq));
+    assert!(
+        phone
+            .replica
+            .journals(&old)
+            .unwrap()
+            .values()
+            .all(|row| row.journal.author != neighbour.key.author())
+    );
+    assert!(phone.replica.certificate(&new, &author).unwrap().is_some());
     assert!(super::verify::verify(&world.office.replica).unwrap().faults.is_empty());
 }
 
