@@ -2,6 +2,7 @@
 //! and clock, and whatever goes wrong, the invariants hold. `LOKET_SEED=7` runs one seed alone and tells how it
 //! went, `LOKET_SEEDS=1000` that many.
 
+mod desk;
 pub mod dice;
 mod invariants;
 mod network;
@@ -65,6 +66,13 @@ fn happened(counts: &Counts) {
         "phones restored",
         "offices restored",
         "lost epochs found",
+        "transfers",
+        "expiries",
+        "adopted",
+        "discarded",
+        "destroyed",
+        "disks failed at the office",
+        "disks failed on a phone",
         "branches of forked journals",
         "chose",
         "decided: ajukan",

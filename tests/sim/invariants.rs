@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use loket_core::journal::body::Value;
 use loket_core::journal::receipt::Receipt;
 use loket_core::journal::run::Run;
-use loket_core::journal::{AttachmentHash, Body, Content, EntryHash, Partition};
+use loket_core::journal::{AttachmentHash, AuthorId, Body, Content, EntryHash, Partition};
 use loket_core::replica::Replica;
 use loket_core::replica::case::{Case, Standing};
 use loket_core::replica::learn::LearnError;
@@ -137,7 +138,16 @@ pub fn no_leak(world: &World, link: usize, frame: &[u8]) -> Result<(), String> {
     let phone = world.links[link].phone;
     let mut scope = world.office.replica.scope_of(&world.phones[phone].author).map_err(text)?;
     scope.insert(Partition::Office);
-    let partitions: Vec<Partition> = match Message::from_bytes(frame).map_err(text)? {
+    let message = Message::from_bytes(frame).map_err(text)?;
+    if matches!(message, Message::Have(_) | Message::Receipts(_)) {
+        // Of what it brings of where it was, it hears that it came.
+        scope.extend(&world.phones[phone].left);
+        if world.phones[phone].revoked {
+            // An office that was put back may know of the end in one partition and not in another.
+            scope.extend(world.phones[phone].replica.store.partitions().map_err(text)?);
+        }
+    }
+    let partitions: Vec<Partition> = match message {
         Message::Batch(batch) => {
             batch.unpack().map_err(text)?.iter().map(|run: &Run| run.journal.partition).collect()
         }
@@ -148,7 +158,13 @@ pub fn no_leak(world: &World, link: usize, frame: &[u8]) -> Result<(), String> {
     };
     match partitions.iter().find(|partition| !scope.contains(partition)) {
         // A phone may ask whether it may bring a partition that it has opened itself.
-        Some(partition) if has(world, phone, partition) && !world.phones[phone].revoked => Ok(()),
+        Some(partition)
+            if has(world, phone, partition)
+                && !world.phones[phone].revoked
+                && !world.phones[phone].left.contains(partition) =>
+        {
+            Ok(())
+        }
         Some(partition) => Err(format!("the office tells phone {phone} of {partition}")),
         None => Ok(()),
     }
@@ -187,8 +203,12 @@ fn queues(world: &World) -> Result<(), String> {
         if !session.is_settled() {
             return Err(format!("the session of phone {index} is not settled"));
         }
+        let is_its = |partition: &Partition| !phone.left.contains(partition);
         for (partition, hash, row) in scans(&phone.replica)? {
-            if row.here && row.named && !row.at_office {
+            let office = &world.office.replica;
+            let there = office.attachment(&partition, &hash).map_err(text)?.is_some_and(|row| row.here);
+            let waits = row.here && row.named && !row.at_office && is_its(&partition);
+            if waits && (!there || is_told(office, &partition, &hash)?) {
                 return Err(format!(
                     "phone {index} does not know that its scan {hash} in {partition} is at the office"
                 ));
@@ -197,7 +217,11 @@ fn queues(world: &World) -> Result<(), String> {
         for partition in phone.replica.store.partitions().map_err(text)? {
             let receipt = phone.replica.receipt(&partition).map_err(text)?;
             let vector = phone.replica.vector(&partition).map_err(text)?;
-            let covered = receipt.is_some_and(|receipt| receipt.vector == vector);
+            let covered = match is_its(&partition) {
+                true => receipt.is_some_and(|receipt| receipt.vector == vector),
+                // Of where it was it gets nothing more, and hears of its own.
+                false => own_is_covered(&phone.replica, &phone.author, &partition)?,
+            };
             if !covered && !vector.0.is_empty() {
                 return Err(format!("phone {index} has no receipt of all of {partition}"));
             }
@@ -210,6 +234,39 @@ fn queues(world: &World) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether the office says of a scan that it is there, to whoever learns of it now. An edit is told of when all that it
+/// names is there; of what else it names, a phone that was put back may have lost the bytes, and the edit that was told
+/// of may have been destroyed.
+fn is_told(office: &Store1, partition: &Partition, hash: &AttachmentHash) -> Result<bool, String> {
+    for (edit, _) in office.namings(partition, hash).map_err(text)? {
+        let found = office.store.entries(partition, Query::Hash(&edit), 1).map_err(text)?;
+        let Some(Content::Present(bytes)) = found.first().map(|(_, entry)| &entry.content) else { continue };
+        let Ok(Body::Edit(edit)) = Body::from_bytes(bytes) else { continue };
+        let mut all_here = true;
+        for op in &edit.ops {
+            if let Value::Attachment(hash, _) = op.value {
+                let row = office.attachment(partition, &hash).map_err(text)?;
+                all_here &= row.is_some_and(|row| row.here);
+            }
+        }
+        if all_here {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether every entry of its author that a replica holds of a partition is covered by its newest receipt.
+fn own_is_covered(replica: &Store1, author: &AuthorId, partition: &Partition) -> Result<bool, String> {
+    let Some(receipt) = replica.receipt(partition).map_err(text)? else { return Ok(false) };
+    let own = replica.journals(partition).map_err(text)?;
+    let own = own.into_iter().filter(|(_, row)| row.journal.author == *author && row.head.seq > 0);
+    // A line behind a fork has another name at the office.
+    let heads: Vec<EntryHash> = receipt.vector.0.values().map(|head| head.hash).collect();
+    let covered = replica.coverage(partition, &heads).map_err(text)?;
+    Ok(own.into_iter().all(|(line, row)| covered.get(&line).is_some_and(|seq| *seq >= row.head.seq)))
 }
 
 /// Every phone has what the office has, and makes the same of it.
@@ -233,7 +290,7 @@ fn replicas_agree(world: &mut World) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether two replicas make the same of a partition; returns how many registers are in conflict.
+/// Whether a replica makes the same of a partition as the office's; returns how many registers are in conflict.
 pub fn same(one: &Store1, other: &Store1, partition: &Partition) -> Result<u64, String> {
     let (mine, theirs) = (applications(one, partition)?, applications(other, partition)?);
     if mine.keys().ne(theirs.keys()) {
@@ -252,7 +309,7 @@ pub fn same(one: &Store1, other: &Store1, partition: &Partition) -> Result<u64, 
         conflicts += a.document.conflicts().len() as u64;
     }
     for (hash, held) in told(one, partition)? {
-        if told(other, partition)?.get(&hash) != Some(&held) {
+        if is_told(other, partition, &hash)? && told(other, partition)?.get(&hash) != Some(&held) {
             return Err(format!("scan {hash} in {partition}: at the office {held} and not"));
         }
     }
@@ -289,11 +346,15 @@ fn applications(
     partition: &Partition,
 ) -> Result<BTreeMap<EntryHash, ApplicationRow>, String> {
     let rows = replica.store.scan(partition, Table::Application, &[], None, usize::MAX).map_err(text)?;
-    rows.iter()
-        .map(|(key, row)| {
-            Ok((EntryHash::try_from(&key[..]).map_err(text)?, rows::decode(row).map_err(text)?))
-        })
-        .collect()
+    let mut kept = BTreeMap::new();
+    for (key, row) in &rows {
+        let id = EntryHash::try_from(&key[..]).map_err(text)?;
+        // What the office let go is nobody's any more but its own, until it is destroyed.
+        if replica.gone(partition, &id).map_err(text)?.is_none() {
+            kept.insert(id, rows::decode(row).map_err(text)?);
+        }
+    }
+    Ok(kept)
 }
 
 /// A phone holds its own partitions and no other.
@@ -301,6 +362,7 @@ fn scopes(world: &World) -> Result<(), String> {
     for (index, phone) in world.phones.iter().enumerate().filter(|(_, phone)| !phone.revoked) {
         let mut scope = world.office.replica.scope_of(&phone.author).map_err(text)?;
         scope.insert(Partition::Office);
+        scope.extend(&phone.left);
         for partition in phone.replica.store.partitions().map_err(text)? {
             if !scope.contains(&partition) {
                 return Err(format!("phone {index} holds {partition}"));
@@ -392,7 +454,10 @@ fn rebuilt(world: &mut World) -> Result<(), String> {
                     None => {}
                     Some((
                         _,
-                        LearnError::UnknownAuthor | LearnError::Run(loket_core::journal::run::RunError::Gap),
+                        LearnError::UnknownAuthor
+                        // What was destroyed comes without its body, and counts only behind the word of the office.
+                        | LearnError::Destroyed
+                        | LearnError::Run(loket_core::journal::run::RunError::Gap),
                     )) => {
                         later.push(run);
                     }

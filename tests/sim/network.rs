@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use loket_core::catalogue::Role;
-use loket_core::journal::{EntryHash, Partition};
-use loket_core::replica::Replica;
+use loket_core::journal::{AttachmentHash, EntryHash, Partition};
+use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::Store;
 use loket_core::store::memory::MemoryStore;
 use loket_core::sync::message::{Message, ProtocolError};
@@ -13,12 +12,16 @@ use loket_server::office::library::Receipts;
 use loket_server::office::{Delivered, Delivery, Office};
 
 use super::invariants;
-use super::world::{Event, Link, World};
+use super::world::{Event, Link, Phone, World};
 
 const UP: usize = 0;
-const DOWN: usize = 1;
+pub const DOWN: usize = 1;
+/// Code of the farewell to a device whose certificate has ended somewhere.
+pub const UNKNOWN: u16 = 3;
 /// Code of the farewell of an office that can be called again at once.
 const STOPPED: u16 = 98;
+/// Code of the farewell of an office that failed.
+pub const TROUBLE: u16 = 99;
 /// Bytes of a scan in one request.
 const CHUNK: u64 = 64 << 10;
 
@@ -74,7 +77,7 @@ impl World {
         Ok(())
     }
 
-    fn send(&mut self, link: usize, way: usize, frame: Vec<u8>) {
+    pub fn send(&mut self, link: usize, way: usize, frame: Vec<u8>) {
         let p = &self.phones[self.links[link].phone];
         let took = p.latency + frame.len() as u64 / p.speed;
         let l = &mut self.links[link];
@@ -106,7 +109,9 @@ impl World {
                 self.note(format!("office ends link {link}: {error}"));
                 self.links[link].session = None;
                 self.send(link, DOWN, Session::farewell(&error));
-                let excused = self.phones[phone].revoked
+                let p = &self.phones[phone];
+                let excused = p.revoked
+                    || !p.left.is_empty()
                     || matches!(error, SessionError::Protocol(ProtocolError::Ended(_)));
                 if excused {
                     Ok(())
@@ -169,8 +174,19 @@ impl World {
         let (from, group): (Vec<_>, Vec<_>) = pending.into_iter().unzip();
         let epoch = self.epoch();
         let (now, dice) = (self.seconds(), &mut self.dice);
+        if let Some((ill, writes)) = self.ailing.take() {
+            self.office.replica.store.fail_after(writes, ill);
+        }
         let done = self.office.ingest(&group, now, &mut |bytes| dice.fill(bytes));
-        let (delivered, mut news) = done.map_err(|e| format!("ingest: {e}"))?;
+        self.office.replica.store.mend();
+        let (delivered, mut news) = match done {
+            Ok(done) => done,
+            Err(error @ ReplicaError::Store(_)) if self.faulty => {
+                self.office_disk_failed(&from, &error.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(format!("ingest: {error}")),
+        };
         let arrived: Vec<_> = std::mem::take(&mut self.arrived).into_iter().collect();
         if !arrived.is_empty() {
             let dice = &mut self.dice;
@@ -179,6 +195,7 @@ impl World {
                 .write(|office| office.attachments_arrived(&arrived, now, &mut |bytes| dice.fill(bytes)));
             news.extend(told.map_err(|e| format!("attachments: {e}"))?.1);
         }
+        self.unlink();
         for author in std::mem::take(&mut self.synced) {
             let dice = &mut self.dice;
             let told = self.office.write(|office| office.synced(&author, now, &mut |bytes| dice.fill(bytes)));
@@ -252,7 +269,13 @@ impl World {
                     self.reconnect(phone);
                     return Ok(());
                 }
-                if matches!(error, SessionError::Protocol(ProtocolError::Ended(STOPPED))) {
+                let moved = !p.left.is_empty();
+                let again = match error {
+                    SessionError::Protocol(ProtocolError::Ended(STOPPED | TROUBLE)) => true,
+                    SessionError::Protocol(ProtocolError::Ended(UNKNOWN)) => moved,
+                    _ => false,
+                };
+                if again {
                     self.reconnect(phone);
                     return Ok(());
                 }
@@ -269,12 +292,19 @@ impl World {
                     let crash = self.faulty && self.dice.chance(2);
                     let p = &mut self.phones[phone];
                     p.replica.store.begin().map_err(|e| e.to_string())?;
-                    let learned = p.replica.learn(&runs).map_err(|e| format!("phone learns: {e}"))?;
+                    let learned = p.replica.learn(&runs);
                     if crash {
                         self.crash(phone);
                         return Ok(());
                     }
-                    p.replica.store.finish(true).map_err(|e| e.to_string())?;
+                    let kept = learned.and_then(|learned| {
+                        p.replica.store.finish(true)?;
+                        Ok(learned)
+                    });
+                    let learned = match kept {
+                        Ok(learned) => learned,
+                        Err(error) => return self.phone_failed(phone, "learning", &error),
+                    };
                     if !learned.refused.is_empty() {
                         return Err(format!(
                             "phone {phone} refused what the office sent: {:?}",
@@ -290,12 +320,15 @@ impl World {
                 Output::Receipt(receipt) => {
                     let p = &mut self.phones[phone];
                     let kept = p.replica.transaction(|replica| replica.learn_receipt(&receipt));
-                    if kept.map_err(|e| format!("receipt: {e}"))? {
-                        invariants::receipt(self, &receipt)?;
+                    match kept {
+                        Ok(false) => {}
+                        Ok(true) => invariants::receipt(self, &receipt)?,
+                        Err(error) => return self.phone_failed(phone, "a receipt", &error),
                     }
                 }
                 Output::PeerDone => {}
                 Output::Taken { refused } if refused.is_empty() || self.phones[phone].revoked => {}
+                Output::Taken { .. } if !self.phones[phone].left.is_empty() => {}
                 Output::Taken { refused } => return Err(format!("the office did not take {refused:?}")),
             }
         }
@@ -365,13 +398,16 @@ impl World {
             }
             Ok(())
         });
-        sealed.map_err(|e| format!("seal: {e}"))
+        sealed.or_else(|error| self.phone_failed(phone, "a signature", &error))
     }
 
     /// The phone signs and offers what is new to an open session.
     pub fn offer(&mut self, phone: usize) -> Result<(), String> {
         self.seal(phone)?;
         let p = &mut self.phones[phone];
+        if !p.awake {
+            return Ok(());
+        }
         let all: BTreeSet<Partition> =
             p.replica.store.partitions().map_err(|e| e.to_string())?.into_iter().collect();
         let Some((link, session)) = &mut p.session else { return Ok(()) };
@@ -393,7 +429,8 @@ impl World {
         let known = self.office.replica.attachment(&partition, &hash).map_err(|e| e.to_string())?;
         let scope = self.office.replica.scope_of(&self.phones[phone].author).map_err(|e| e.to_string())?;
         let lost = self.faulty && self.dice.chance(25);
-        if known.is_none() || !scope.contains(&partition) || lost {
+        let may = scope.contains(&partition) || self.phones[phone].left.contains(&partition);
+        if known.is_none() || !may || lost {
             let wait = if self.faulty { self.dice.range(1_000, 60_000) } else { 1_000 };
             self.upload_in(phone, wait);
             return Ok(());
@@ -424,13 +461,16 @@ impl World {
     }
 
     /// The smallest scan that is on this phone and, as far as it knows, not at the office.
-    fn next_scan(
-        &mut self,
-        phone: usize,
-    ) -> Result<Option<(Partition, loket_core::journal::AttachmentHash, u64)>, String> {
+    fn next_scan(&mut self, phone: usize) -> Result<Option<(Partition, AttachmentHash, u64)>, String> {
         let scans = invariants::scans(&self.phones[phone].replica)?;
+        let (office, left) = (&self.office.replica, &self.phones[phone].left);
+        // Of where it was, the office takes what counts there; a phone passes over what is not taken.
+        let taken = |partition: &Partition, hash: &AttachmentHash| {
+            !left.contains(partition) || office.attachment(partition, hash).is_ok_and(|row| row.is_some())
+        };
         let open = scans.into_iter().filter(|(partition, hash, row)| {
             row.here
+                && taken(partition, hash)
                 && !row.at_office
                 && row.named
                 && self.uploads.get(&(*partition, *hash)) != Some(&row.bytes)
@@ -446,8 +486,9 @@ impl World {
             return Ok(());
         }
         let phone = self.dice.below(self.phones.len());
-        match self.dice.below(13) {
+        match self.dice.below(15) {
             0 | 1 => self.crash(phone),
+            13 | 14 => self.ail(phone),
             10..=12 => self.restore(phone),
             2..=4 => {
                 let hours = self.dice.range(60_000, 3 * 3_600_000);
@@ -457,7 +498,7 @@ impl World {
                 self.after(hours, Event::Wake(phone));
             }
             5 => self.restart(),
-            6 if self.dice.chance(30) => self.restart(),
+            6 if self.dice.chance(20) => self.restart(),
             6 => self.restore_office()?,
             _ => {
                 if let Some((link, _)) = &self.phones[phone].session {
@@ -489,39 +530,39 @@ impl World {
         self.uploads = uploads;
         self.start(store);
         // Its clock may have stopped with its power.
-        let behind = if self.dice.chance(60) { self.dice.range(0, 7 * 86_400) as i64 } else { 0 };
+        let behind = if self.dice.chance(60) { self.dice.range(0, 86_400) as i64 } else { 0 };
         let (now, dice) = (self.seconds() - behind, &mut self.dice);
         let anew = self.office.write(|office| office.begin_anew(now, &mut |bytes| dice.fill(bytes)));
         anew.map_err(|e| format!("restore: {e}"))?;
         if self.dice.chance(50) {
             // It was not the last time, and the same copy has to serve once more.
-            let soon = self.dice.range(600_000, 6 * 3_600_000);
+            let soon = self.dice.range(300_000, 3_600_000);
             self.after(soon, Event::Restore);
         } else {
             self.copies.clear();
         }
         self.watch = invariants::Watch::default();
-        invariants::after_commit(self)?;
         self.lose();
-        Ok(())
+        // It looks at once for what ended meanwhile.
+        self.expire()
     }
 
     /// What nobody has any more, neither the office nor a phone, is lost with the copies' days. (A revoked phone
-    /// brings nothing.)
-    fn lose(&mut self) {
+    /// brings nothing, and one that was moved nothing of where it was.)
+    pub fn lose(&mut self) {
         let mut receipted = std::mem::take(&mut self.receipted);
-        let phones = || self.phones.iter().filter(|phone| !phone.revoked).map(|phone| &phone.replica);
-        let all = || phones().chain([&self.office.replica]);
         receipted.retain(|(partition, hash)| {
-            all().any(|replica| replica.locate(partition, hash).is_ok_and(|at| at.is_some()))
+            let bring = |phone: &&Phone| !phone.revoked && !phone.left.contains(partition);
+            let phones = self.phones.iter().filter(bring).map(|phone| &phone.replica);
+            let mut all = phones.chain([&self.office.replica]);
+            all.any(|replica| replica.locate(partition, hash).is_ok_and(|at| at.is_some()))
         });
         self.receipted = receipted;
     }
 
     /// A supervisor goes on without the devices that do not come.
     pub fn waive(&mut self) -> Result<(), String> {
-        let (now, admin) = (self.seconds(), self.staff.iter().find(|(_, role)| *role == Role::Admin));
-        let admin = admin.map_or(0, |(id, _)| *id);
+        let (now, admin) = (self.seconds(), self.admin());
         for healing in self.office.healing().map_err(|e| e.to_string())? {
             let dice = &mut self.dice;
             let waived = self.office.write(|office| {
@@ -575,12 +616,16 @@ impl World {
     /// The office ends a village phone's certificate.
     pub fn revoke(&mut self) -> Result<(), String> {
         let phone = self.dice.below(self.phones.len());
+        if self.phones[phone].revoked {
+            return Ok(());
+        }
         let (author, dice) = (self.phones[phone].author, &mut self.dice);
         self.phones[phone].revoked = true;
         let (_, news) = self
             .office
             .write(|office| office.revoke(&author, "dicabut", &mut |bytes| dice.fill(bytes)))
             .map_err(|e| format!("revoke: {e}"))?;
+        self.lose();
         self.note(format!("phone {phone} is revoked"));
         self.count("revocations");
         invariants::after_commit(self)?;

@@ -34,7 +34,7 @@ impl World {
                 self.count(what);
             }
             Err(ReplicaError::Refused(_)) => self.count("officer refused by the phone"),
-            Err(error) => return Err(format!("officer of phone {phone}: {error}")),
+            Err(error) => self.phone_failed(phone, "work", &error)?,
         }
         if self.dice.chance(15) {
             // As a backup of the phone would.

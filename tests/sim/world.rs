@@ -8,9 +8,10 @@ use loket_core::identity::{SeededKey, Signer};
 use loket_core::journal::receipt::Receipt;
 use loket_core::journal::{AttachmentHash, AuthorId, EntryHash, Partition};
 use loket_core::replica::Replica;
-use loket_core::store::memory::MemoryStore;
+use loket_core::store::memory::{Ill, MemoryStore};
 use loket_core::sync::session::Session;
 use loket_server::office::library::Receipts;
+use loket_server::office::people::CERTIFICATE_SECONDS;
 use loket_server::office::{Delivery, Office};
 
 use super::dice::Dice;
@@ -20,6 +21,10 @@ use super::invariants;
 pub const BEGIN: i64 = 1_795_400_000;
 /// From the last fault on, everything has to be in order within this.
 pub const HEALED_WITHIN: u64 = 60_000;
+/// The villages of one kecamatan, of which a world has some.
+const VILLAGES: [&str; 4] = ["33.12.08.2001", "33.12.08.2002", "33.12.08.2004", "33.12.08.2005"];
+/// What is counted of all worlds together: simulated minutes in which things went wrong.
+pub const FAULT_MINUTES: &str = "minutes of faults";
 /// Events of the log that a failure shows.
 const LOG: usize = 40;
 
@@ -61,6 +66,14 @@ pub enum Event {
     Waive,
     /// The office lets a second phone into a need-to-know application.
     Grant,
+    /// An officer is moved to another village.
+    Transfer,
+    /// Certificates whose time is over end.
+    Expire,
+    /// A supervisor looks at held edits.
+    Judge,
+    /// The office destroys what has ended.
+    Destroy,
 }
 
 /// A connection: an ordered stream each way until it is cut.
@@ -101,6 +114,10 @@ pub struct Phone {
     /// Applications begun, for their numbers.
     pub begun: u32,
     pub revoked: bool,
+    /// When its certificate is over, in seconds since 1970, where that comes within the day.
+    pub expires: Option<i64>,
+    /// Partitions that it was moved away from.
+    pub left: BTreeSet<Partition>,
     /// It was told that it is no longer known.
     pub told: bool,
 }
@@ -135,6 +152,8 @@ pub struct World {
     /// Staff by role.
     pub staff: Vec<(u32, Role)>,
     pub faulty: bool,
+    /// What the office's disk will fail of when it takes the next group in.
+    pub ailing: Option<(Ill, u64)>,
     /// Receipted entries that any phone has seen a receipt of.
     pub receipted: BTreeSet<(Partition, EntryHash)>,
     pub watch: invariants::Watch,
@@ -171,6 +190,7 @@ impl World {
             copies: Vec::new(),
             staff: Vec::new(),
             faulty: true,
+            ailing: None,
             receipted: BTreeSet::new(),
             watch: invariants::Watch::default(),
             counts: Counts::new(),
@@ -202,7 +222,7 @@ impl World {
     fn enrol(&mut self, seed: u64) {
         let kecamatan = "33.12.08";
         let villages: Vec<String> =
-            (1..=self.dice.range(2, 4)).map(|n| format!("33.12.08.20{n:02}")).collect();
+            VILLAGES.iter().take(self.dice.range(2, 4) as usize).map(|&code| code.to_owned()).collect();
         let mut who: Vec<(Role, Vec<String>)> = Vec::new();
         for village in &villages {
             for _ in 0..1 + self.dice.below(3) * self.dice.below(2) {
@@ -216,7 +236,15 @@ impl World {
         for (index, (role, codes)) in who.into_iter().enumerate() {
             let key = SeededKey::new(seed.wrapping_mul(1000) + 1 + index as u64);
             let places: Vec<Partition> = codes.iter().map(|code| code.parse().unwrap()).collect();
-            let (dice, public, now) = (&mut self.dice, key.public_key(), BEGIN);
+            // Some were certified almost two years ago.
+            let soon = role == Role::OperatorDesa && self.dice.chance(12);
+            let hours = self.dice.range(600, 7_200) as i64;
+            let now = if soon { BEGIN - CERTIFICATE_SECONDS + hours } else { BEGIN };
+            let expires = soon.then_some(BEGIN + hours);
+            if soon {
+                self.after(hours as u64 * 1_000, Event::Expire);
+            }
+            let (dice, public) = (&mut self.dice, key.public_key());
             let certify = |office: &mut Office<MemoryStore>| {
                 office.certify(public, role, &places, "Petugas", now, &mut |bytes| dice.fill(bytes))
             };
@@ -238,6 +266,8 @@ impl World {
                 next_upload: 0,
                 begun: 0,
                 revoked: false,
+                expires,
+                left: BTreeSet::new(),
                 told: false,
             });
         }
@@ -321,6 +351,10 @@ impl World {
             Event::Restore if self.faulty => self.restore_office(),
             Event::Restore => Ok(()),
             Event::Waive => self.waive(),
+            Event::Transfer => self.transfer(),
+            Event::Expire => self.expire(),
+            Event::Judge => self.judge(),
+            Event::Destroy => self.destroy(),
         }
     }
 
@@ -339,7 +373,13 @@ impl World {
             let at = self.dice.range(day / 3, day);
             self.after(at, Event::Revoke);
         }
+        if self.dice.chance(30) {
+            let at = self.dice.range(day / 4, day);
+            self.after(at, Event::Transfer);
+        }
         self.after(day / 2, Event::Grant);
+        self.after(day / 3, Event::Judge);
+        self.after(day / 2, Event::Destroy);
         self.run_until(day)?;
         self.heal();
         self.run_until(day + HEALED_WITHIN)?;
@@ -349,6 +389,9 @@ impl World {
     fn heal(&mut self) {
         self.note("faults end");
         self.faulty = false;
+        *self.counts.entry(FAULT_MINUTES.into()).or_default() += self.now / 60_000;
+        self.ailing = None;
+        self.phones.iter_mut().for_each(|phone| phone.replica.store.mend());
         // All that can come has come by then; those whose certificate ended do not.
         self.after(HEALED_WITHIN / 2, Event::Waive);
         // What is cut by now is noticed, as a silent link is; no other link is cut any more.

@@ -43,7 +43,7 @@ const CROWD: u64 = 6;
 /// branches of its own journals, as of a phone that was restored.
 const HONEST: u64 = 90;
 /// The hostile devices' village: in the honest phone's they would be sent its work anew in each session, more and more.
-const ELSEWHERE: &str = "33.12.08.2003";
+const ELSEWHERE: &str = "33.12.08.2004";
 /// Between two round trips of the honest phone, where the attack is no longer than it is by itself. Its work takes
 /// memory too, and its part has to be small.
 const PAUSE: Duration = Duration::from_millis(50);

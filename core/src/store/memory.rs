@@ -16,6 +16,17 @@ pub struct MemoryStore {
     parts: BTreeMap<Partition, Part>,
     /// How to take the open transaction back, oldest first; none while no transaction is open.
     undo: Option<Vec<Undo>>,
+    /// What ails its medium, and after how many more writes that shows.
+    ill: Option<(Ill, u64)>,
+}
+
+/// What can ail a medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ill {
+    /// There is no room, once.
+    Full,
+    /// Nothing can be written any more.
+    Broken,
 }
 
 /// One partition.
@@ -107,7 +118,35 @@ impl MemoryStore {
     pub fn crashed(&self) -> Self {
         let mut left = self.clone();
         left.take_back();
+        left.ill = None;
         left
+    }
+
+    /// Lets a write fail after so many more, as a disk does: a row, an entry or the end of a transaction, of which
+    /// nothing is then kept.
+    pub fn fail_after(&mut self, writes: u64, ill: Ill) {
+        self.ill = Some((ill, writes));
+    }
+
+    /// Takes what [`MemoryStore::fail_after`] asked for back.
+    pub fn mend(&mut self) {
+        self.ill = None;
+    }
+
+    /// One more write.
+    fn strike(&mut self) -> Result<(), StoreError> {
+        match &mut self.ill {
+            None => Ok(()),
+            Some((_, more)) if *more > 0 => {
+                *more -= 1;
+                Ok(())
+            }
+            Some((Ill::Broken, _)) => Err(StoreError::Broken("as was asked for".into())),
+            Some((Ill::Full, _)) => {
+                self.ill = None;
+                Err(StoreError::Full)
+            }
+        }
     }
 
     /// Undoes and closes the open transaction, if there is one.
@@ -141,16 +180,18 @@ impl Store for MemoryStore {
 
     fn finish(&mut self, keep: bool) -> Result<(), StoreError> {
         self.log().map_err(|_| StoreError::Misuse("no transaction is open"))?;
-        if keep {
+        let struck = if keep { self.strike() } else { Ok(()) };
+        if keep && struck.is_ok() {
             self.undo = None;
         } else {
             self.take_back();
         }
-        Ok(())
+        struck
     }
 
     fn append(&mut self, partition: &Partition, entry: &StoredEntry) -> Result<u64, StoreError> {
         self.log()?;
+        self.strike()?;
         check_entry(entry)?;
         let part = self.parts.entry(*partition).or_default();
         let there = part.journals.get(&(entry.line, entry.header.seq)).copied();
@@ -198,6 +239,7 @@ impl Store for MemoryStore {
         value: Option<&[u8]>,
     ) -> Result<(), StoreError> {
         self.log()?;
+        self.strike()?;
         check_row(key, value)?;
         let part = self.parts.entry(*partition).or_default();
         let before = part.put(table, key, value.map(Arc::from));
