@@ -38,6 +38,10 @@ impl World {
             return Ok(());
         }
         self.seal(phone)?;
+        if !self.phones[phone].awake {
+            // Its disk failed.
+            return Ok(());
+        }
         let mut nonce = [0; 16];
         self.dice.fill(&mut nonce);
         let (session, hello) = Session::call(self.phones[phone].author, nonce);
