@@ -94,6 +94,10 @@ pub fn after_commit(world: &mut World) -> Result<(), String> {
 
 /// A receipt has come to a phone: what it covers is at the office.
 pub fn receipt(world: &mut World, receipt: &Receipt) -> Result<(), String> {
+    if receipt.epoch < world.office.office_epoch() {
+        // It was on its way when the office was put back, and may cover what that lost.
+        return Ok(());
+    }
     for (journal, head) in &receipt.vector.0 {
         if world.office.replica.locate(&receipt.partition, &head.hash).map_err(text)?.is_none() {
             return Err(format!(
