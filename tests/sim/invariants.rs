@@ -224,7 +224,7 @@ fn queues(world: &World) -> Result<(), String> {
             let covered = match is_its(&partition) {
                 true => receipt.is_some_and(|receipt| receipt.vector == vector),
                 // Of where it was it gets nothing more, and hears of its own.
-                false => own_is_covered(&phone.replica, &phone.author, &partition)?,
+                false => own_is_covered(&world.office.replica, &phone.replica, &phone.author, &partition)?,
             };
             if !covered && !vector.0.is_empty() {
                 return Err(format!("phone {index} has no receipt of all of {partition}"));
@@ -262,15 +262,31 @@ fn is_told(office: &Store1, partition: &Partition, hash: &AttachmentHash) -> Res
     Ok(false)
 }
 
-/// Whether every entry of its author that a replica holds of a partition is covered by its newest receipt.
-fn own_is_covered(replica: &Store1, author: &AuthorId, partition: &Partition) -> Result<bool, String> {
-    let Some(receipt) = replica.receipt(partition).map_err(text)? else { return Ok(false) };
-    let own = replica.journals(partition).map_err(text)?;
-    let own = own.into_iter().filter(|(_, row)| row.journal.author == *author && row.head.seq > 0);
+/// Whether the office has every entry of its author that a phone holds of a partition, and the phone's newest receipt
+/// says so.
+fn own_is_covered(
+    office: &Store1,
+    phone: &Store1,
+    author: &AuthorId,
+    partition: &Partition,
+) -> Result<bool, String> {
+    let Some(receipt) = phone.receipt(partition).map_err(text)? else { return Ok(false) };
     // A line behind a fork has another name at the office.
     let heads: Vec<EntryHash> = receipt.vector.0.values().map(|head| head.hash).collect();
-    let covered = replica.coverage(partition, &heads).map_err(text)?;
-    Ok(own.into_iter().all(|(line, row)| covered.get(&line).is_some_and(|seq| *seq >= row.head.seq)))
+    let covered = phone.coverage(partition, &heads).map_err(text)?;
+    for (line, row) in phone.journals(partition).map_err(text)? {
+        if row.journal.author != *author || row.head.seq == 0 {
+            continue;
+        }
+        // A phone that was put back does not get what it wrote since of a partition that it has left: its receipt ends
+        // in an entry that is not there.
+        let told = receipt.vector.covers(&line, row.head.seq)
+            || covered.get(&line).is_some_and(|seq| *seq >= row.head.seq);
+        if !told || office.locate(partition, &row.head.hash).map_err(text)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Every phone has what the office has, and makes the same of it.

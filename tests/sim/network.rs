@@ -472,12 +472,14 @@ impl World {
         let taken = |partition: &Partition, hash: &AttachmentHash| {
             !left.contains(partition) || office.attachment(partition, hash).is_ok_and(|row| row.is_some())
         };
+        // One that is whole is asked for all the same until it is on record: the asking makes the office record what a
+        // restored store does not know of.
+        let recorded = |partition: &Partition, hash: &AttachmentHash| {
+            self.arrived.contains(&(*partition, *hash))
+                || office.attachment(partition, hash).is_ok_and(|row| row.is_some_and(|row| row.here))
+        };
         let open = scans.into_iter().filter(|(partition, hash, row)| {
-            row.here
-                && taken(partition, hash)
-                && !row.at_office
-                && row.named
-                && self.uploads.get(&(*partition, *hash)) != Some(&row.bytes)
+            row.here && taken(partition, hash) && !row.at_office && row.named && !recorded(partition, hash)
         });
         Ok(open
             .min_by_key(|(_, hash, row)| (row.bytes, *hash))
