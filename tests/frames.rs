@@ -38,30 +38,36 @@ const MUTATIONS: usize = 10_000;
 const PER_SESSION: usize = 10;
 
 /// An office and one phone, face to face.
-pub struct Pair {
-    pub office: Office<MemoryStore>,
+pub struct Pair<S: Store = MemoryStore> {
+    pub office: Office<S>,
     pub receipts: Receipts,
-    pub phone: Replica<MemoryStore>,
+    pub phone: Replica<S>,
     pub key: SeededKey,
     pub dice: Dice,
 }
 
 impl Pair {
     pub fn new() -> Pair {
-        let mut dice = Dice::new(1);
-        let office =
-            Office::open(MemoryStore::default(), Arc::new(SeededKey::new(0)), &mut |b| dice.fill(b)).unwrap();
-        let phone = Replica::open(MemoryStore::default(), office.public_key()).unwrap();
-        let mut pair = Pair { office, receipts: Receipts::default(), phone, key: SeededKey::new(1), dice };
+        let mut pair = Pair::open(MemoryStore::default(), MemoryStore::default());
         pair.certify(1, VILLAGE);
         pair.certify(2, OTHER);
         pair
     }
+}
 
-    fn certify(&mut self, key: u64, place: &str) {
+impl<S: Store> Pair<S> {
+    /// On these stores, the office's and the phone's, as they are.
+    pub fn open(office: S, phone: S) -> Pair<S> {
+        let mut dice = Dice::new(1);
+        let office = Office::open(office, Arc::new(SeededKey::new(0)), &mut |b| dice.fill(b)).unwrap();
+        let phone = Replica::open(phone, office.public_key()).unwrap();
+        Pair { office, receipts: Receipts::default(), phone, key: SeededKey::new(1), dice }
+    }
+
+    pub fn certify(&mut self, key: u64, place: &str) {
         let (public, place): (_, Partition) = (SeededKey::new(key).public_key(), place.parse().unwrap());
         let dice = &mut self.dice;
-        let certify = |office: &mut Office<MemoryStore>| {
+        let certify = |office: &mut Office<S>| {
             office.certify(public, Role::OperatorDesa, &[place], "Petugas", NOW, &mut |b| dice.fill(b))
         };
         self.office.write(certify).unwrap();
@@ -74,7 +80,7 @@ impl Pair {
         let opening =
             Opening { file: &file, variant: None, place: VILLAGE.parse().unwrap(), number: "1", from: None };
         let dice = &mut self.dice;
-        let work = |replica: &mut Replica<MemoryStore>| {
+        let work = |replica: &mut Replica<S>| {
             let fields = vec![text("alamat", "Dusun 0")];
             let mut case = replica.open_application(&author, &opening, fields, NOW, &mut |b| dice.fill(b))?;
             for n in 0..edits {
@@ -176,7 +182,7 @@ pub fn runs_of(replica: &Replica<MemoryStore>, partition: &Partition) -> (Vec<Ru
     runs.partition(|run| run.journal.author == replica.office_author())
 }
 
-fn hashes(replica: &Replica<MemoryStore>) -> BTreeSet<EntryHash> {
+fn hashes<S: Store>(replica: &Replica<S>) -> BTreeSet<EntryHash> {
     let mut all = BTreeSet::new();
     for partition in replica.store.partitions().unwrap() {
         let entries = replica.store.entries(&partition, Query::After(0), usize::MAX).unwrap();

@@ -6,6 +6,7 @@
 mod frames;
 mod fuzz;
 mod orders;
+mod recorded;
 mod sim;
 mod stories;
 mod tidy;
