@@ -386,3 +386,38 @@ fn a_scan_that_is_there_is_told_of_by_every_edit_that_names_it() {
     let told: BTreeSet<_> = told.flatten().map(|(edit, _)| edit).collect();
     assert_eq!(told.len(), 2, "{told:?}");
 }
+
+#[test]
+fn a_backup_that_holds_what_the_one_before_held_stops_no_receipt() {
+    let mut pair = Pair::new();
+    pair.work(1);
+    pair.record();
+    let vector = pair.office.replica.vector(&village()).unwrap();
+    pair.office.write(|office| office.backed_up(&village(), &vector, NOW)).unwrap();
+    pair.record();
+    pair.office.write(|office| office.backed_up(&village(), &vector, NOW + 1)).unwrap();
+
+    // The phone knows of the first only, and the digests are equal all the same.
+    let (mut caller, mut answerer, proof) = pair.proven();
+    let same = sent(pair.up(&mut answerer, &proof)).remove(0);
+    assert!(matches!(Message::from_bytes(&same), Ok(Message::Same)));
+    caller.receive(&same, &pair.phone, &pair.key).unwrap();
+
+    pair.edit(vec![text("pekerjaan", "petani")]);
+    let news = BTreeSet::from([village()]);
+    let batch = sent(caller.poll(&pair.phone, Some(&news)).unwrap()).remove(0);
+    let Some(Output::Learn { batch, runs }) = pair.up(&mut answerer, &batch).pop() else { panic!("no runs") };
+    assert!(pair.ingest(runs).is_empty());
+    let library = pair.office.library(&pair.receipts, NOW);
+    let answers = sent(answerer.taken(batch, &[], &library).unwrap());
+    for frame in answers {
+        for output in caller.receive(&frame, &pair.phone, &pair.key).unwrap() {
+            if let Output::Receipt(receipt) = output {
+                assert!(pair.phone.transaction(|replica| replica.learn_receipt(&receipt)).unwrap());
+            }
+        }
+    }
+    let receipt = pair.phone.receipt(&village()).unwrap().unwrap();
+    assert_eq!(receipt.vector, pair.phone.vector(&village()).unwrap());
+    assert_eq!(receipt.backup_at, NOW + 1);
+}
