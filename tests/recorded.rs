@@ -22,7 +22,7 @@ use crate::frames::{NOW, Pair, VILLAGE};
 const OFFICE: &str = "office.db";
 const PHONE: &str = "phone.db";
 const FRAMES: &str = "frames.txt";
-/// Letters before a frame: from the phone, from the office.
+/// Words before a frame, which say who sent it.
 const WAYS: [&str; 2] = ["phone", "office"];
 
 fn recordings() -> Vec<PathBuf> {
