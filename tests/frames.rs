@@ -116,48 +116,70 @@ impl<S: Store> Pair<S> {
     pub fn converse(&mut self, mut heard: impl FnMut(&[(JournalId, LearnError)])) -> [Vec<Vec<u8>>; 2] {
         let mut recorded = [Vec::new(), Vec::new()];
         let (mut caller, hello) = self.calls();
-        let (mut answerer, signer) = (self.answers(), self.office.signer());
+        let mut answerer = self.answers();
         let (mut up, mut down) = (VecDeque::from([hello]), VecDeque::new());
         loop {
             if let Some(frame) = up.pop_front() {
-                let outputs = {
-                    let library = self.office.library(&self.receipts, NOW);
-                    answerer.receive(&frame, &library, &*signer).unwrap()
-                };
+                down.extend(self.office_takes(&mut answerer, &frame, &mut heard));
                 recorded[0].push(frame);
-                let mut todo = VecDeque::from(outputs);
-                while let Some(output) = todo.pop_front() {
-                    match output {
-                        Output::Send(frame) => down.push_back(frame),
-                        Output::Learn { batch, runs } => {
-                            let refused = self.ingest(runs);
-                            heard(&refused);
-                            let library = self.office.library(&self.receipts, NOW);
-                            todo.extend(answerer.taken(batch, &refused, &library).unwrap());
-                        }
-                        _ => {}
-                    }
-                }
             } else if let Some(frame) = down.pop_front() {
-                let mut todo = VecDeque::from(caller.receive(&frame, &self.phone, &self.key).unwrap());
+                up.extend(self.phone_takes(&mut caller, &frame, |_| {}));
                 recorded[1].push(frame);
-                while let Some(output) = todo.pop_front() {
-                    match output {
-                        Output::Send(frame) => up.push_back(frame),
-                        Output::Learn { batch, runs } => {
-                            let learned = self.phone.transaction(|replica| replica.learn(&runs)).unwrap();
-                            todo.extend(caller.taken(batch, &learned.refused, &self.phone).unwrap());
-                        }
-                        Output::Receipt(receipt) => {
-                            self.phone.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
-                        }
-                        Output::Taken { .. } | Output::PeerDone => {}
-                    }
-                }
             } else {
                 return recorded;
             }
         }
+    }
+
+    /// The office takes a frame, and learns what it brings; what it answers. Who asks is told what it refused.
+    pub fn office_takes(
+        &mut self,
+        session: &mut Session,
+        frame: &[u8],
+        mut heard: impl FnMut(&[(JournalId, LearnError)]),
+    ) -> Vec<Vec<u8>> {
+        let library = self.office.library(&self.receipts, NOW);
+        let mut todo = VecDeque::from(session.receive(frame, &library, &*self.office.signer()).unwrap());
+        let mut answers = Vec::new();
+        while let Some(output) = todo.pop_front() {
+            match output {
+                Output::Send(frame) => answers.push(frame),
+                Output::Learn { batch, runs } => {
+                    let refused = self.ingest(runs);
+                    heard(&refused);
+                    let library = self.office.library(&self.receipts, NOW);
+                    todo.extend(session.taken(batch, &refused, &library).unwrap());
+                }
+                _ => {}
+            }
+        }
+        answers
+    }
+
+    /// The phone takes a frame, and learns what it brings; what it answers. Who asks is told what it refused.
+    pub fn phone_takes(
+        &mut self,
+        session: &mut Session,
+        frame: &[u8],
+        mut heard: impl FnMut(&[(JournalId, LearnError)]),
+    ) -> Vec<Vec<u8>> {
+        let mut todo = VecDeque::from(session.receive(frame, &self.phone, &self.key).unwrap());
+        let mut answers = Vec::new();
+        while let Some(output) = todo.pop_front() {
+            match output {
+                Output::Send(frame) => answers.push(frame),
+                Output::Learn { batch, runs } => {
+                    let learned = self.phone.transaction(|replica| replica.learn(&runs)).unwrap();
+                    heard(&learned.refused);
+                    todo.extend(session.taken(batch, &learned.refused, &self.phone).unwrap());
+                }
+                Output::Receipt(receipt) => {
+                    self.phone.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
+                }
+                Output::Taken { .. } | Output::PeerDone => {}
+            }
+        }
+        answers
     }
 
     pub fn ingest(&mut self, runs: Vec<Run>) -> Vec<(JournalId, LearnError)> {

@@ -27,7 +27,7 @@ fn short_pass(name: &str) {
         for _ in 0..mutations {
             let bytes = alter(&mut rng, &inputs, at);
             if catch_unwind(|| (target.run)(&bytes)).is_err() {
-                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                let hex = data_encoding::HEXLOWER.encode(&bytes);
                 panic!(
                     "{name}: an alteration of {} breaks a property; keep it in the corpus: {hex}",
                     inputs[at].0

@@ -3,17 +3,16 @@
 //! `cargo test --release -p loket-tests record_this_version -- --ignored` makes one of this version. A recording is
 //! never changed: where a test of it fails, phones in the villages fail too.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use loket_core::catalogue::Role;
 use loket_core::identity::{SeededKey, Signer as _};
 use loket_core::replica::Replica;
 use loket_core::store::Store;
 use loket_core::store::sqlite::{Durability, SqliteStore};
 use loket_core::sync::message::Message;
-use loket_core::sync::session::Output;
 use loket_server::office::verify::verify;
 use loket_tests::KECAMATAN;
 
@@ -52,8 +51,7 @@ fn frames(recording: &Path) -> [Vec<Vec<u8>>; 2] {
     let text = fs::read_to_string(recording.join(FRAMES)).unwrap();
     WAYS.map(|way| {
         let lines = text.lines().filter_map(|line| line.strip_prefix(way)?.strip_prefix(' '));
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-        lines.map(|hex| hex.as_bytes().chunks(2).map(byte).collect()).collect()
+        lines.map(|hex| HEXLOWER.decode(hex.as_bytes()).unwrap()).collect()
     })
 }
 
@@ -105,18 +103,10 @@ fn an_earlier_phone_brings_its_work_to_this_office() {
     for recording in recordings() {
         let (mut pair, _folder) = opened(&recording);
         let mut session = pair.answers();
-        let signer = pair.office.signer();
         for frame in &frames(&recording)[0] {
-            let library = pair.office.library(&pair.receipts, NOW);
-            let mut todo = VecDeque::from(session.receive(frame, &library, &*signer).unwrap());
-            while let Some(output) = todo.pop_front() {
-                if let Output::Learn { batch, runs } = output {
-                    let refused = pair.ingest(runs);
-                    assert!(refused.is_empty(), "{}: {refused:?}", recording.display());
-                    let library = pair.office.library(&pair.receipts, NOW);
-                    todo.extend(session.taken(batch, &refused, &library).unwrap());
-                }
-            }
+            pair.office_takes(&mut session, frame, |refused| {
+                assert!(refused.is_empty(), "{}: {refused:?}", recording.display());
+            });
         }
         assert!(session.is_open());
         assert_eq!(addresses(&pair.office.replica), addresses(&pair.phone));
@@ -130,20 +120,9 @@ fn this_phone_understands_an_earlier_office() {
         let before = pair.phone.receipt(&VILLAGE.parse().unwrap()).unwrap();
         let (mut session, _) = pair.calls();
         for frame in &frames(&recording)[1] {
-            let mut todo = VecDeque::from(session.receive(frame, &pair.phone, &pair.key).unwrap());
-            while let Some(output) = todo.pop_front() {
-                match output {
-                    Output::Learn { batch, runs } => {
-                        let learned = pair.phone.transaction(|replica| replica.learn(&runs)).unwrap();
-                        assert!(learned.refused.is_empty(), "{:?}", learned.refused);
-                        todo.extend(session.taken(batch, &learned.refused, &pair.phone).unwrap());
-                    }
-                    Output::Receipt(receipt) => {
-                        pair.phone.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
-                    }
-                    _ => {}
-                }
-            }
+            pair.phone_takes(&mut session, frame, |refused| {
+                assert!(refused.is_empty(), "{}: {refused:?}", recording.display());
+            });
         }
         let place = VILLAGE.parse().unwrap();
         let receipt = pair.phone.receipt(&place).unwrap().unwrap();
@@ -186,10 +165,7 @@ fn record_this_version() {
     let (mut pair, _folder) = opened(&folder);
     let said = pair.record();
     let lines = WAYS.iter().zip(&said).flat_map(|(way, frames)| {
-        frames.iter().map(move |frame| {
-            let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{way} {hex}\n")
-        })
+        frames.iter().map(move |frame| format!("{way} {}\n", HEXLOWER.encode(frame)))
     });
     fs::write(folder.join(FRAMES), lines.collect::<String>()).unwrap();
 }

@@ -406,10 +406,8 @@ fn a_backup_that_holds_what_the_one_before_held_stops_no_receipt() {
     pair.edit(vec![text("pekerjaan", "petani")]);
     let news = BTreeSet::from([village()]);
     let batch = sent(caller.poll(&pair.phone, Some(&news)).unwrap()).remove(0);
-    let Some(Output::Learn { batch, runs }) = pair.up(&mut answerer, &batch).pop() else { panic!("no runs") };
-    assert!(pair.ingest(runs).is_empty());
-    let library = pair.office.library(&pair.receipts, NOW);
-    let answers = sent(answerer.taken(batch, &[], &library).unwrap());
+    let answers =
+        pair.office_takes(&mut answerer, &batch, |refused| assert!(refused.is_empty(), "{refused:?}"));
     for frame in answers {
         for output in caller.receive(&frame, &pair.phone, &pair.key).unwrap() {
             if let Output::Receipt(receipt) = output {
