@@ -250,6 +250,9 @@ impl<S: Store> Replica<S> {
         if of_application {
             learned.applications.insert((*partition, entry.application()));
         }
+        if of_application && body.is_some() {
+            self.follow_late(partition, &entry.application())?;
+        }
         let (Some(body), Some(epoch)) = (body, office) else { return Ok(()) };
         match body {
             Body::Certificate(certificate) => self.follow_certificate(partition, epoch, certificate, learned),

@@ -23,17 +23,18 @@ impl<S: Store> Replica<S> {
         after: u64,
         bytes: usize,
     ) -> Result<Option<Sending>, ReplicaError> {
-        self.run_for(partition, line, after, bytes, false)
+        self.run_for(partition, line, after, bytes, None)
     }
 
-    /// As [`Replica::run`]; to `phone`s without the bodies of applications that they would let go again.
+    /// As [`Replica::run`]; to phones without the bodies of applications that they would let go again: those that a
+    /// backup of this vector holds. Of the rest the phones' copies are the only ones beside the office's.
     pub fn run_for(
         &self,
         partition: &Partition,
         line: &JournalId,
         after: u64,
         bytes: usize,
-        phone: bool,
+        backup: Option<&Vector>,
     ) -> Result<Option<Sending>, ReplicaError> {
         let Some(row) = self.line(partition, line)? else { return Ok(None) };
         let begin = row.fork.map_or(0, |(_, seq)| seq);
@@ -55,11 +56,12 @@ impl<S: Store> Replica<S> {
         sending.push((stretch.line, Head { seq: end.header.seq, hash: end.hash }));
         let mut latest: BTreeMap<EntryHash, u64> = BTreeMap::new();
         let mut wire = Vec::new();
-        let bare = phone && self.has_gone(partition)?;
         for mut entry in stretch.entries {
             let back = self.distance_back(partition, &entry, &latest)?;
             latest.insert(entry.application(), entry.header.seq);
-            if bare && self.gone(partition, &entry.application())?.is_some() {
+            if backup.is_some_and(|backup| backup.covers(&entry.line, entry.header.seq))
+                && self.gone(partition, &entry.application())?.is_some()
+            {
                 entry.content = Content::Destroyed;
             }
             wire.push(WireEntry::close(&entry, back));

@@ -51,7 +51,7 @@ impl<S: Store> Replica<S> {
     }
 
     /// Whether the office has let anything go in a partition: most have nothing to look for.
-    pub(super) fn has_gone(&self, partition: &Partition) -> Result<bool, ReplicaError> {
+    pub fn has_gone(&self, partition: &Partition) -> Result<bool, ReplicaError> {
         Ok(!self.store.scan(partition, Table::Gone, &[], None, 1)?.is_empty())
     }
 
@@ -116,6 +116,19 @@ impl<S: Store> Replica<S> {
             }
         }
         Ok(())
+    }
+
+    /// More came of an application that this phone has let go, or will: it goes too, once a backup covers it.
+    pub(super) fn follow_late(&mut self, partition: &Partition, id: &EntryHash) -> Result<(), ReplicaError> {
+        if self.keeps_retired || !self.has_gone(partition)? {
+            return Ok(());
+        }
+        match self.gone(partition, id)? {
+            Some(gone) if !gone.destroyed => {
+                Ok(self.store.put(partition, Table::Sweep, &key(RETIRED, id.as_bytes()), Some(&[]))?)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Empties those of these entries whose application is destroyed: they came too late.

@@ -190,7 +190,11 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
         after: u64,
         bytes: usize,
     ) -> Result<Option<Sending>, ReplicaError> {
-        self.replica.run_for(partition, journal, after, bytes, true)
+        let backup = match self.replica.has_gone(partition)? {
+            true => Some(Vector(self.backup(partition)?.heads.into_iter().collect())),
+            false => None,
+        };
+        self.replica.run_for(partition, journal, after, bytes, backup.as_ref())
     }
 
     fn hash_at(

@@ -162,6 +162,10 @@ fn an_ended_application_leaves_the_phones_once_a_backup_holds_it() {
     assert_eq!(second.sweep(), 2, "what no backup holds stays");
     assert!(bodies(&second.replica, &ids[0]) > 0);
     assert!(bodies(&world.office.replica, &ids[0]) > 2, "the office keeps all of it, the late edit too");
+    // That edit has no copy but the office's, so the other phone keeps it until a backup does.
+    world.sync(&mut first);
+    assert_eq!(first.sweep(), 0);
+    assert_eq!(bodies(&first.replica, &ids[0]), 1);
     world.back_up(NOW + 2);
     for phone in [&mut first, &mut second] {
         world.sync(phone);
