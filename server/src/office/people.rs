@@ -213,8 +213,10 @@ impl<S: Store> Office<S> {
     }
 
     /// Moves a device to these region codes: certified there, and its certificates end (`pindah`) in the places that
-    /// it leaves, at what the office holds of it now, and in the need-to-know applications that were filed there.
-    /// The caller holds a transaction. Returns the partitions that it has and those that it left.
+    /// it leaves, at what the office holds of it now, and in the need-to-know applications that were filed there; in
+    /// those that were filed where it stays or comes to, it is certified anew too, or they would end with the old
+    /// certificate's time. The caller holds a transaction. Returns the places that it has and the partitions that it
+    /// left.
     ///
     /// # Errors
     /// Where it has no certificate that holds, or a code is no region.
@@ -240,7 +242,7 @@ impl<S: Store> Office<S> {
             ));
         };
         let partitions = self.expand(codes)?;
-        let mut left = Vec::new();
+        let (mut left, mut opened) = (Vec::new(), Vec::new());
         for partition in scope {
             let place = match partition {
                 Partition::NeedToKnow(_) => self.filed_at(&partition)?,
@@ -249,11 +251,16 @@ impl<S: Store> Office<S> {
             if place.is_none_or(|place| !partitions.contains(&place)) {
                 self.end(author, partition, CAUSE_MOVED, dice)?;
                 left.push(partition);
+            } else if place != Some(partition) {
+                opened.push(partition);
             }
         }
         // Later than the one before, also within one second: the phone goes by its newest certificate.
         let now = now.max(before.not_after.saturating_sub(CERTIFICATE_SECONDS).saturating_add(1));
-        self.certify(before.key, before.role, &partitions, &before.officer, now, dice)?;
+        let anew = self.certify(before.key, before.role, &partitions, &before.officer, now, dice)?;
+        for partition in opened {
+            self.append(partition, None, &Body::Certificate(anew.clone()), dice)?;
+        }
         Ok((partitions, left))
     }
 

@@ -472,6 +472,33 @@ fn a_certificate_ends_once_when_its_time_is_over() {
     assert!(!world.office.replica.case(&place, &id).unwrap().document.registers().is_empty());
 }
 
+#[test]
+fn a_transferred_device_keeps_the_secret_applications_of_where_it_stays_for_as_long_as_its_place() {
+    let mut world = World::new();
+    let mut phone = world.phone(1, Role::OperatorDesa, &["33.12.08.2002"]);
+    world.sync(&mut phone);
+    let file = phone.replica.catalogue().get("peristiwa-penting-lainnya", "2026.1").unwrap();
+    let author = Author { signer: &phone.key, epoch: phone.epoch };
+    let (place, number) = ("33.12.08.2002".parse().unwrap(), "3312082002-26-7K3Q-0001-X");
+    let opening = Opening { file: &file, variant: None, place, number, from: None };
+    let opened = phone.replica.transaction(|replica| {
+        let case = replica.open_application(&author, &opening, Vec::new(), NOW, &mut dice_of(5))?;
+        replica.seal(&author, case.partition)?;
+        Ok(case.partition)
+    });
+    let secret = opened.unwrap();
+    world.sync(&mut phone);
+    let device = phone.key.author();
+    let codes = ["33.12.08.2001".to_owned(), "33.12.08.2002".to_owned()];
+    let World { office, dice, .. } = &mut world;
+    let ((places, left), _) =
+        office.write(|office| office.transfer(&device, &codes, NOW + 9, &mut **dice)).unwrap();
+    assert_eq!((places.len(), left.len()), (2, 0));
+    let until =
+        |at: &Partition| office.replica.certificate(at, &device).unwrap().unwrap().certificate.not_after;
+    assert_eq!(until(&secret), until(&place));
+}
+
 /// The office again, from an older copy of its store, restored when its clock showed `now`.
 fn restored(world: &World, copy: &MemoryStore, now: i64) -> World {
     let mut dice = dice(u64::try_from(now).unwrap());
