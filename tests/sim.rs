@@ -71,6 +71,8 @@ fn happened(counts: &Counts) {
         "adopted",
         "discarded",
         "destroyed",
+        "retired",
+        "swept from phones",
         "disks failed at the office",
         "disks failed on a phone",
         "branches of forked journals",

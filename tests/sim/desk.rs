@@ -4,6 +4,7 @@
 use loket_core::catalogue::Role;
 use loket_core::journal::{EntryHash, Partition};
 use loket_core::replica::ReplicaError;
+use loket_core::store::Store as _;
 use loket_core::store::memory::Ill;
 use loket_core::sync::message::Message;
 use loket_server::office::held::{HeldEdit, Verdict};
@@ -12,6 +13,8 @@ use super::invariants;
 use super::network::{DOWN, TROUBLE, UNKNOWN};
 use super::world::World;
 
+/// Seconds by which the office's clock is ahead when it asks what may leave the phones: no period is as short as a day.
+const SEASON: i64 = 200 * 24 * 3600;
 /// Writes until a disk fails, at most: about those of one group.
 const SOON: u64 = 60;
 
@@ -154,6 +157,51 @@ impl World {
                 Ok(())
             }
             Err(error) => Err(format!("destroy: {error}")),
+        }
+    }
+
+    /// The office is backed up, the copy is verified, and what has ended leaves the phones. Whoever restores takes the
+    /// newest backup that was verified, so older copies are of no use from here on.
+    pub fn retire(&mut self) -> Result<(), String> {
+        if !self.faulty {
+            return Ok(());
+        }
+        let next = self.dice.range(600_000, 3_600_000);
+        self.after(next, super::world::Event::Retire);
+        self.copies.clear();
+        self.copies.push((self.office.replica.store.crashed(), self.uploads.clone()));
+        let (now, dice) = (self.seconds(), &mut self.dice);
+        let backed_up = self.office.write(|office| {
+            for partition in office.replica.store.partitions()? {
+                let vector = office.replica.vector(&partition)?;
+                office.backed_up(&partition, &vector, now)?;
+            }
+            office.retain(now + SEASON, &mut |bytes| dice.fill(bytes))
+        });
+        let (retained, news) = backed_up.map_err(|e| format!("backup: {e}"))?;
+        *self.counts.entry("retired".into()).or_default() += retained.retired as u64;
+        self.note(format!("the office is backed up, {} leave the phones", retained.retired));
+        self.unlink();
+        invariants::after_commit(self)?;
+        self.wake(&news)
+    }
+
+    /// A phone lets go what it may.
+    pub fn sweep(&mut self, phone: usize) -> Result<(), String> {
+        let replica = &mut self.phones[phone].replica;
+        let swept = replica.transaction(|replica| {
+            let mut swept = 0;
+            for partition in replica.store.partitions()? {
+                swept += replica.sweep(&partition)?;
+            }
+            Ok(swept)
+        });
+        match swept {
+            Ok(swept) => {
+                *self.counts.entry("swept from phones".into()).or_default() += swept as u64;
+                Ok(())
+            }
+            Err(error) => self.phone_failed(phone, "letting go", &error),
         }
     }
 

@@ -38,6 +38,9 @@ impl World {
             return Ok(());
         }
         self.seal(phone)?;
+        if self.phones[phone].awake {
+            self.sweep(phone)?;
+        }
         if !self.phones[phone].awake {
             // Its disk failed.
             return Ok(());

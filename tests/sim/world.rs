@@ -74,6 +74,8 @@ pub enum Event {
     Judge,
     /// The office destroys what has ended.
     Destroy,
+    /// The office is backed up, and what has ended leaves the phones.
+    Retire,
 }
 
 /// A connection: an ordered stream each way until it is cut.
@@ -355,6 +357,7 @@ impl World {
             Event::Expire => self.expire(),
             Event::Judge => self.judge(),
             Event::Destroy => self.destroy(),
+            Event::Retire => self.retire(),
         }
     }
 
@@ -380,6 +383,7 @@ impl World {
         self.after(day / 2, Event::Grant);
         self.after(day / 3, Event::Judge);
         self.after(day / 2, Event::Destroy);
+        self.after(day / 3, Event::Retire);
         self.run_until(day)?;
         self.heal();
         self.run_until(day + HEALED_WITHIN)?;
