@@ -164,6 +164,8 @@ impl<S: Store> Pair<S> {
         mut heard: impl FnMut(&[(JournalId, LearnError)]),
     ) -> Vec<Vec<u8>> {
         let mut todo = VecDeque::from(session.receive(frame, &self.phone, &self.key).unwrap());
+        let (ahead, me) = (session.take_ahead(), self.key.author());
+        self.phone.transaction(|replica| replica.notice_ahead(&me, &ahead)).unwrap();
         let mut answers = Vec::new();
         while let Some(output) = todo.pop_front() {
             match output {

@@ -8,7 +8,7 @@ use loket_core::journal::body::{Body, Op, Value};
 use loket_core::journal::{AttachmentHash, Partition};
 use loket_core::replica::Replica;
 use loket_core::replica::case::{Case, Standing};
-use loket_core::replica::write::{Asked, Author, text};
+use loket_core::replica::write::{Asked, Author, EPOCH, text};
 use loket_core::store::Store;
 use loket_core::store::memory::MemoryStore;
 use loket_core::sync::message::Message;
@@ -418,4 +418,35 @@ fn a_backup_that_holds_what_the_one_before_held_stops_no_receipt() {
     let receipt = pair.phone.receipt(&village()).unwrap().unwrap();
     assert_eq!(receipt.vector, pair.phone.vector(&village()).unwrap());
     assert_eq!(receipt.backup_at, NOW + 1);
+}
+
+#[test]
+fn a_restored_phone_that_hears_only_how_far_it_was_writes_on_in_another_journal() {
+    let mut pair = Pair::new();
+    let replica = &mut pair.phone;
+    replica.transaction(|replica| replica.set_meta(EPOCH, Some(&[1; 8]))).unwrap();
+    pair.work(1);
+    pair.record();
+    let copy = pair.phone.store.clone();
+    pair.edit(vec![text("pekerjaan", "petani")]);
+    pair.record();
+    pair.phone = Replica::open(copy, pair.office.public_key()).unwrap();
+    let epoch = |pair: &Pair| pair.phone.meta(EPOCH).unwrap();
+    assert!(epoch(&pair).is_some());
+
+    // The office says what it has; the entries that follow are lost on their way.
+    let (mut caller, mut answerer, proof) = pair.proven();
+    let mut up = vec![proof];
+    while epoch(&pair).is_some() {
+        let down: Vec<_> =
+            up.drain(..).flat_map(|frame| pair.office_takes(&mut answerer, &frame, |_| {})).collect();
+        assert!(!down.is_empty());
+        let entries = |frame: &&Vec<u8>| matches!(Message::from_bytes(frame), Ok(Message::Batch(_)));
+        for frame in down.iter().take_while(|frame| !entries(frame)) {
+            up.extend(pair.phone_takes(&mut caller, frame, |_| {}));
+        }
+    }
+    let journals = pair.phone.journals(&village()).unwrap();
+    let own = journals.values().find(|row| row.journal.epoch == [1; 8]).unwrap();
+    assert_eq!(own.head.seq, 2, "what was lost has not come");
 }

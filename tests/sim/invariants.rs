@@ -121,15 +121,17 @@ fn receipts_hold(world: &World) -> Result<(), String> {
 
 fn answers(world: &World) -> Result<(), String> {
     let answered: BTreeSet<_> = world.watch.answered.iter().map(|(at, request, _)| (*at, *request)).collect();
-    let open: Vec<_> = world.watch.asked.difference(&answered).collect();
-    if let Some((partition, request)) = open.first() {
-        let replica = &world.office.replica;
-        let entry = replica.store.entries(partition, Query::Hash(request), 1).map_err(text)?;
-        let body = entry.first().and_then(|(_, entry)| match &entry.content {
-            Content::Present(bytes) => Body::from_bytes(bytes).ok(),
-            Content::Destroyed => None,
-        });
-        return Err(format!("{} requests are not answered; the first is {request}: {body:?}", open.len()));
+    for (partition, request) in world.watch.asked.difference(&answered) {
+        let store = &world.office.replica.store;
+        let entry = store.entries(partition, Query::Hash(request), 1).map_err(text)?;
+        match entry.first().map(|(_, entry)| &entry.content) {
+            // The office heard while it healed that the application had been destroyed, and the answer with it.
+            Some(Content::Destroyed) => {}
+            Some(Content::Present(bytes)) => {
+                return Err(format!("request {request} is not answered: {:?}", Body::from_bytes(bytes)));
+            }
+            None => return Err(format!("request {request} is lost")),
+        }
     }
     match answered.difference(&world.watch.asked).next() {
         Some((_, request)) => Err(format!("request {request} was answered and never arrived")),
@@ -212,7 +214,7 @@ fn queues(world: &World) -> Result<(), String> {
             let office = &world.office.replica;
             let there = office.attachment(&partition, &hash).map_err(text)?.is_some_and(|row| row.here);
             let waits = row.here && row.named && !row.at_office && is_its(&partition);
-            if waits && (!there || is_told(office, &partition, &hash)?) {
+            if waits && (!there || is_told(office, &phone.replica, &partition, &hash)?) {
                 return Err(format!(
                     "phone {index} does not know that its scan {hash} in {partition} is at the office"
                 ));
@@ -240,11 +242,16 @@ fn queues(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the office says of a scan that it is there, to whoever learns of it now. An edit is told of when all that it
-/// names is there; of what else it names, a phone that was put back may have lost the bytes, and the edit that was told
-/// of may have been destroyed.
-fn is_told(office: &Store1, partition: &Partition, hash: &AttachmentHash) -> Result<bool, String> {
-    for (edit, _) in office.namings(partition, hash).map_err(text)? {
+/// Whether the office says of a scan that it is there, to somebody who knows what `reader` does. An edit is told of when
+/// all that it names is there; of what else it names, a phone that was put back may have lost the bytes, and the edit
+/// that was told of may have been destroyed, or have left the phone.
+fn is_told(
+    office: &Store1,
+    reader: &Store1,
+    partition: &Partition,
+    hash: &AttachmentHash,
+) -> Result<bool, String> {
+    for (edit, _) in reader.namings(partition, hash).map_err(text)? {
         let found = office.store.entries(partition, Query::Hash(&edit), 1).map_err(text)?;
         let Some(Content::Present(bytes)) = found.first().map(|(_, entry)| &entry.content) else { continue };
         let Ok(Body::Edit(edit)) = Body::from_bytes(bytes) else { continue };
@@ -329,7 +336,7 @@ pub fn same(one: &Store1, other: &Store1, partition: &Partition) -> Result<u64, 
         conflicts += a.document.conflicts().len() as u64;
     }
     for (hash, held) in told(one, partition)? {
-        if is_told(other, partition, &hash)? && told(other, partition)?.get(&hash) != Some(&held) {
+        if is_told(other, one, partition, &hash)? && told(other, partition)?.get(&hash) != Some(&held) {
             return Err(format!("scan {hash} in {partition}: at the office {held} and not"));
         }
     }

@@ -265,7 +265,13 @@ impl World {
         let Some((_, session)) = p.session.as_mut().filter(|(current, _)| *current == link && p.awake) else {
             return Ok(());
         };
-        match session.receive(frame, &p.replica, &p.key) {
+        let received = session.receive(frame, &p.replica, &p.key);
+        let (ahead, me) = (session.take_ahead(), p.author);
+        let noticed = p.replica.transaction(|replica| replica.notice_ahead(&me, &ahead));
+        if let Err(error) = noticed {
+            return self.phone_failed(phone, "noticing", &error);
+        }
+        match received {
             Ok(outputs) => self.phone_does(phone, link, outputs),
             Err(error) => {
                 self.note(format!("phone {phone} ends link {link}: {error}"));
@@ -652,7 +658,8 @@ impl World {
         };
         self.office.replica.for_each_application(each).map_err(|e| e.to_string())?;
         let phone = self.dice.below(self.phones.len());
-        if !secret.is_empty() && !self.phones[phone].revoked {
+        // Nobody is let in so late that there is no time left to get it all.
+        if self.faulty && !secret.is_empty() && !self.phones[phone].revoked {
             let (partition, _) = *self.dice.pick(&secret);
             let (author, dice) = (self.phones[phone].author, &mut self.dice);
             let known = self.office.replica.certificate(&partition, &author).map_err(|e| e.to_string())?;

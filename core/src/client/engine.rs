@@ -91,10 +91,23 @@ impl Engine {
     /// Takes a frame in; everything learned from it is durable when this returns the frames to send.
     pub(super) fn receive(&mut self, frame: &[u8]) -> Result<Vec<Vec<u8>>, (ClientError, Vec<u8>)> {
         let outputs = self.session.receive(frame, &self.phone.replica, &*self.phone.signer);
+        let outputs = outputs.and_then(|outputs| {
+            self.look_ahead()?;
+            Ok(outputs)
+        });
         outputs.and_then(|outputs| self.carry_out(outputs)).map_err(|error| {
             let farewell = Session::farewell(&error);
             (sentence(error), farewell)
         })
+    }
+
+    /// Where the office has more of what this phone is writing, the phone was put back to an old copy.
+    fn look_ahead(&mut self) -> Result<(), ReplicaError> {
+        let (ahead, me) = (self.session.take_ahead(), self.phone.author());
+        if ahead.is_empty() {
+            return Ok(());
+        }
+        self.phone.replica.transaction(|replica| replica.notice_ahead(&me, &ahead))
     }
 
     /// What other processes wrote in this folder since the last look.

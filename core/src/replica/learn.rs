@@ -195,6 +195,24 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
+    /// Somebody has more of these lines than is here. Where one of them is what this store, `me`'s, is writing, it was
+    /// restored from an old copy: what it writes from here on stands in journals of a new epoch, before the lost
+    /// entries come back. The caller holds a transaction.
+    pub fn notice_ahead(
+        &mut self,
+        me: &AuthorId,
+        ahead: &[(Partition, JournalId)],
+    ) -> Result<(), ReplicaError> {
+        let Some(epoch) = self.meta(EPOCH)?.and_then(|bytes| bytes.try_into().ok()) else { return Ok(()) };
+        for (partition, line) in ahead {
+            let own = Journal { author: *me, partition: *partition, epoch };
+            if own.id() == *line {
+                self.notice_own(&own)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the office has let go every application of which these entries lack a body: nobody else may leave
     /// one out, since it would never be asked for again.
     fn may_lack(&self, partition: &Partition, entries: &[StoredEntry]) -> Result<bool, ReplicaError> {

@@ -106,6 +106,8 @@ pub struct Session {
     awaited: u8,
     /// Partitions of which a vector was asked for, or said, whole, and nothing has come back yet.
     whole: BTreeSet<Partition>,
+    /// Lines of which the peer has more than was here when it said so.
+    ahead: Vec<(Partition, JournalId)>,
 }
 
 impl Session {
@@ -140,6 +142,7 @@ impl Session {
             unsaid: BTreeSet::new(),
             awaited: 0,
             whole: BTreeSet::new(),
+            ahead: Vec::new(),
         }
     }
 
@@ -156,6 +159,12 @@ impl Session {
     /// Whether everything that was known on both sides at the time has been exchanged and taken.
     pub fn is_settled(&self) -> bool {
         self.is_open() && self.peer_done && self.said_done && self.taken == self.batches
+    }
+
+    /// Lines of which the peer has said, since this was last asked, that it has more than is here. A phone that finds
+    /// its own among them was put back to an old copy, and may not write on under numbers that were used.
+    pub fn take_ahead(&mut self) -> Vec<(Partition, JournalId)> {
+        std::mem::take(&mut self.ahead)
     }
 
     /// Takes a frame in. After an error the session is over; [`Session::farewell`] says so to the peer.
@@ -420,6 +429,10 @@ impl Session {
             trails.push(known.part(library, &partition, line, seq)?);
             // It will have more to send than it thought.
             self.peer_done = false;
+        }
+        if self.caller {
+            let more = known.vector.0.iter().filter(|(line, head)| head.seq > mine.head(line).seq);
+            self.ahead.extend(more.map(|(line, _)| (partition, *line)));
         }
         self.peers.insert(partition, known.into());
         Ok(trails)
