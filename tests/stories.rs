@@ -10,6 +10,7 @@ mod faults;
 mod frozen;
 mod greedy;
 mod healed;
+mod held;
 mod hostile;
 mod kill;
 mod live;

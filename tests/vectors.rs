@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loket_core::catalogue::Role;
 use loket_core::identity::{PublicKey, SeededKey, Signer as _};
-use loket_core::journal::body::{Body, Op, Value};
+use loket_core::journal::body::{Body, CAUSE_LOST, Op, Value};
 use loket_core::journal::{AttachmentHash, Partition};
 use loket_core::replica::Replica;
 use loket_core::replica::case::{Case, Standing};
@@ -236,21 +236,26 @@ fn the_caller_is_answered_where_nothing_it_has_is_exchanged() {
 }
 
 #[test]
-fn a_revoked_device_hears_nothing_more_in_an_open_session() {
-    let mut pair = Pair::new();
-    pair.work(1);
-    pair.record();
-    let (_, mut answerer, proof) = pair.proven();
-    pair.up(&mut answerer, &proof);
-    assert!(answerer.is_open());
-    let (author, dice) = (loket_core::identity::Signer::author(&pair.key), &mut pair.dice);
-    let revoke = |office: &mut loket_server::office::Office<MemoryStore>| {
-        office.revoke(&author, "dicabut", &mut |b| dice.fill(b))
-    };
-    let (_, news) = pair.office.write(revoke).unwrap();
-    assert!(news.contains(&village()));
-    let library = pair.office.library(&pair.receipts, NOW);
-    assert!(answerer.poll(&library, Some(&news)).unwrap().is_empty());
+fn a_revoked_device_hears_no_entry_more_in_an_open_session_and_a_lost_one_nothing() {
+    for (cause, hears) in [("dicabut", 1), (CAUSE_LOST, 0)] {
+        let mut pair = Pair::new();
+        pair.work(1);
+        pair.record();
+        let (_, mut answerer, proof) = pair.proven();
+        pair.up(&mut answerer, &proof);
+        assert!(answerer.is_open());
+        let (author, dice) = (pair.key.author(), &mut pair.dice);
+        let revoke = |office: &mut loket_server::office::Office<MemoryStore>| {
+            office.revoke(&author, cause, &mut |b| dice.fill(b))
+        };
+        let (_, news) = pair.office.write(revoke).unwrap();
+        assert!(news.contains(&village()));
+        let library = pair.office.library(&pair.receipts, NOW);
+        let frames = sent(answerer.poll(&library, Some(&news)).unwrap());
+        assert_eq!(frames.len(), hears, "{cause}");
+        let is_receipt = |frame: &Vec<u8>| matches!(Message::from_bytes(frame), Ok(Message::Receipts(_)));
+        assert!(frames.iter().all(is_receipt));
+    }
 }
 
 #[test]
@@ -449,4 +454,30 @@ fn a_restored_phone_that_hears_only_how_far_it_was_writes_on_in_another_journal(
     let journals = pair.phone.journals(&village()).unwrap();
     let own = journals.values().find(|row| row.journal.epoch == [1; 8]).unwrap();
     assert_eq!(own.head.seq, 2, "what was lost has not come");
+}
+
+#[test]
+fn a_partition_that_is_opened_to_a_caller_between_its_proof_and_its_word_is_sent() {
+    let mut pair = Pair::new();
+    pair.work(1);
+    pair.record();
+    certify(&mut pair, SeededKey::new(77).public_key(), village());
+    let (mut caller, mut answerer, proof) = pair.proven();
+    let differ = sent(pair.up(&mut answerer, &proof)).remove(0);
+    let (key, other): (_, Partition) = (pair.key.public_key(), "33.12.08.2009".parse().unwrap());
+    certify(&mut pair, key, other);
+    let news = BTreeSet::from([other]);
+    let library = pair.office.library(&pair.receipts, NOW);
+    assert_eq!(
+        answerer.poll(&library, Some(&news)).unwrap(),
+        [],
+        "nothing is known yet of what the caller has"
+    );
+    let mut up = pair.phone_takes(&mut caller, &differ, |_| {});
+    while let Some(frame) = up.pop() {
+        for frame in pair.office_takes(&mut answerer, &frame, |_| {}) {
+            up.extend(pair.phone_takes(&mut caller, &frame, |_| {}));
+        }
+    }
+    assert!(pair.phone.certificate(&other, &pair.key.author()).unwrap().is_some());
 }

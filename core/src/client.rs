@@ -24,6 +24,7 @@ mod address;
 mod attachments;
 mod draft;
 mod edits;
+mod ended;
 mod engine;
 mod enrol;
 mod fields;
@@ -72,6 +73,13 @@ pub enum ClientError {
     /// The office said no, in its words.
     #[error("{0}")]
     Office(String),
+    /// The device's certificates have ended, or the office does not know it. What it had is there, held.
+    #[error(
+        "izin perangkat ini sudah berakhir: pekerjaannya sudah ada di Dinas, dan yang datang sesudah izin berakhir \
+         ditahan di sana sampai diperiksa. Hubungi Dinas; untuk bekerja lagi minta kode baru, lalu jalankan `enroll` \
+         dengan kode itu di folder ini"
+    )]
+    Ended,
     /// The device has brought to the office as much today as one may. All of it stays here, and goes another day.
     #[error("batas harian perangkat ini di Dinas tercapai: pekerjaan tersimpan di HP dan dikirim lagi besok")]
     Allowance,

@@ -286,7 +286,7 @@ pub async fn get(
 enum Wish {
     /// To have it.
     Have,
-    /// To bring it: a device that was moved still may, for what it named before it knew.
+    /// To bring it: a device whose certificate ended still may, for what it named before it knew.
     Bring,
 }
 
@@ -308,9 +308,8 @@ async fn reach(
         let now = now();
         let device = token::check(&shown, &office, &path, now, |author| {
             let row = replica.certificate(&partition, author).ok().flatten()?;
-            let moved = || replica.editor_key(author).is_ok_and(|key| key.is_some());
-            let holds = row.revoked.is_none() || wish == Wish::Bring && moved();
-            (holds && row.certificate.not_after > now).then_some(row.certificate.key)
+            let holds = row.revoked.is_none() && row.certificate.not_after > now;
+            (holds || wish == Wish::Bring && row.may_bring()).then_some(row.certificate.key)
         });
         match device {
             Ok(device) => Ok(replica.attachment(&partition, &hash)?.map(|row| (device, row))),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use loket_core::identity::{PublicKey, Signer};
-use loket_core::journal::body::Body;
+use loket_core::journal::body::{Body, Revocation};
 use loket_core::journal::run::Run;
 use loket_core::journal::{AuthorId, ChangeHash, EntryHash, JournalId, Partition, office_beginning};
 use loket_core::replica::case::{Case, Standing};
@@ -237,7 +237,13 @@ impl<S: Store> Office<S> {
             {
                 continue;
             }
-            self.grant(&author, partition, dice)?;
+            let Some(row) = self.replica.editor(&author)? else { continue };
+            self.append(partition, None, &Body::Certificate(row.certificate), dice)?;
+            if row.revoked.is_some() {
+                // It did not know yet that its own had ended: it is let in, and nothing of it counts.
+                let ended = Revocation { author, last: Vec::new(), cause: row.cause };
+                self.append(partition, None, &Body::Revocation(ended), dice)?;
+            }
         }
         Ok(())
     }

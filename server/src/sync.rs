@@ -130,6 +130,8 @@ enum End {
     Stopped,
     /// The office has begun a new epoch.
     Anew,
+    /// A certificate of the device has ended: what the session holds open is no longer this device's.
+    Parted,
     /// This side failed; the cause is in the log.
     Trouble,
     /// This side has no room.
@@ -146,6 +148,7 @@ impl End {
             End::Replaced => "replaced",
             End::Stopped => "stopped",
             End::Anew => "anew",
+            End::Parted => "parted",
             End::Full => "full",
         }
     }
@@ -160,6 +163,7 @@ impl End {
             End::Replaced => say(CODE_TROUBLE, "perangkat ini tersambung lagi lewat sambungan lain"),
             End::Stopped => say(CODE_STOPPED, "kantor sedang dimatikan: sambungkan lagi nanti"),
             End::Anew => say(CODE_STOPPED, "kantor mulai lagi dari cadangan: sambungkan lagi"),
+            End::Parted => say(CODE_STOPPED, "izin perangkat ini berubah: sambungkan lagi"),
             End::Trouble => say(CODE_TROUBLE, &Unavailable::Trouble.to_string()),
             End::Full => say(CODE_TROUBLE, &Unavailable::Full.to_string()),
         }
@@ -430,9 +434,11 @@ impl Talk {
         if people || all {
             let scope = self.with(move |_, library| Ok(library.scope(&device)?)).await?;
             let known = self.with(move |_, library| Ok(library.key(&device)?.is_some())).await?;
-            if !known || !self.scope.is_subset(&scope) {
-                // Revoked, or moved: what the session holds open is no longer this device's.
+            if !known {
                 return Err(End::Fault(ProtocolError::Unknown.into()));
+            }
+            if !self.scope.is_subset(&scope) {
+                return Err(End::Parted);
             }
             self.scope = scope;
         }

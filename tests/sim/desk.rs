@@ -10,7 +10,7 @@ use loket_core::sync::message::Message;
 use loket_server::office::held::{HeldEdit, Verdict};
 
 use super::invariants;
-use super::network::{DOWN, TROUBLE, UNKNOWN};
+use super::network::{DOWN, STOPPED, TROUBLE};
 use super::world::World;
 
 /// Seconds by which the office's clock is ahead when it asks what may leave the phones: no period is as short as a day.
@@ -52,17 +52,17 @@ impl World {
         p.left.retain(|partition| !p.places.contains(partition));
         // An office that is put back before that knows nothing of it, and nobody may be there to tell.
         self.copies.clear();
-        self.part_with(phone);
+        self.part_with(phone, STOPPED);
         self.lose();
         invariants::after_commit(self)?;
         self.wake(&news)
     }
 
     /// Ends the sessions of a device whose certificate ended somewhere: what they hold open is no longer its.
-    fn part_with(&mut self, phone: usize) {
+    pub fn part_with(&mut self, phone: usize, code: u16) {
         for link in 0..self.links.len() {
             if self.links[link].phone == phone && self.links[link].session.take().is_some() {
-                self.send(link, DOWN, Message::Error(UNKNOWN, "dipindahkan".into()).to_bytes());
+                self.send(link, DOWN, Message::Error(code, "izin berakhir".into()).to_bytes());
             }
         }
     }

@@ -94,8 +94,9 @@ pub fn after_commit(world: &mut World) -> Result<(), String> {
 
 /// A receipt has come to a phone: what it covers is at the office.
 pub fn receipt(world: &mut World, receipt: &Receipt) -> Result<(), String> {
-    if receipt.epoch < world.office.office_epoch() {
-        // It was on its way when the office was put back, and may cover what that lost.
+    if receipt.epoch != world.office.office_epoch() {
+        // It was on its way when the office was put back, and may cover what that lost. Under a clock that is behind
+        // the epoch since is an earlier one, until a phone shows this receipt.
         return Ok(());
     }
     for (journal, head) in &receipt.vector.0 {
@@ -143,7 +144,9 @@ fn answers(world: &World) -> Result<(), String> {
 pub fn no_leak(world: &World, link: usize, frame: &[u8]) -> Result<(), String> {
     let phone = world.links[link].phone;
     let mut scope = world.office.replica.scope_of(&world.phones[phone].author).map_err(text)?;
-    scope.insert(Partition::Office);
+    if !scope.is_empty() {
+        scope.insert(Partition::Office);
+    }
     let message = Message::from_bytes(frame).map_err(text)?;
     if matches!(message, Message::Have(_) | Message::Receipts(_)) {
         // Of what it brings of where it was, it hears that it came.
@@ -151,6 +154,9 @@ pub fn no_leak(world: &World, link: usize, frame: &[u8]) -> Result<(), String> {
         if world.phones[phone].revoked {
             // An office that was put back may know of the end in one partition and not in another.
             scope.extend(world.phones[phone].replica.store.partitions().map_err(text)?);
+            // Of what the phone brought and has lost since it may still hear.
+            let author = &world.phones[phone].author;
+            scope.extend(world.office.replica.certificates_of(author).map_err(text)?.into_keys());
         }
     }
     let partitions: Vec<Partition> = match message {
@@ -233,6 +239,15 @@ fn queues(world: &World) -> Result<(), String> {
             }
         }
     }
+    for (index, phone) in world.phones.iter().enumerate().filter(|(_, phone)| phone.revoked && !phone.lost) {
+        for partition in phone.replica.store.partitions().map_err(text)? {
+            if !own_is_covered(&world.office.replica, &phone.replica, &phone.author, &partition)? {
+                return Err(format!(
+                    "phone {index}, whose certificates ended, has no receipt of its own in {partition}"
+                ));
+            }
+        }
+    }
     for (partition, hash, row) in scans(&world.office.replica)? {
         let whole = world.uploads.get(&(partition, hash)) == Some(&row.bytes);
         if whole != row.here {
@@ -277,9 +292,10 @@ fn own_is_covered(
     author: &AuthorId,
     partition: &Partition,
 ) -> Result<bool, String> {
-    let Some(receipt) = phone.receipt(partition).map_err(text)? else { return Ok(false) };
+    let receipt = phone.receipt(partition).map_err(text)?;
+    let vector = receipt.map(|receipt| receipt.vector).unwrap_or_default();
     // A line behind a fork has another name at the office.
-    let heads: Vec<EntryHash> = receipt.vector.0.values().map(|head| head.hash).collect();
+    let heads: Vec<EntryHash> = vector.0.values().map(|head| head.hash).collect();
     let covered = phone.coverage(partition, &heads).map_err(text)?;
     for (line, row) in phone.journals(partition).map_err(text)? {
         if row.journal.author != *author || row.head.seq == 0 {
@@ -287,8 +303,8 @@ fn own_is_covered(
         }
         // A phone that was put back does not get what it wrote since of a partition that it has left: its receipt ends
         // in an entry that is not there.
-        let told = receipt.vector.covers(&line, row.head.seq)
-            || covered.get(&line).is_some_and(|seq| *seq >= row.head.seq);
+        let told =
+            vector.covers(&line, row.head.seq) || covered.get(&line).is_some_and(|seq| *seq >= row.head.seq);
         if !told || office.locate(partition, &row.head.hash).map_err(text)?.is_none() {
             return Ok(false);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use loket_core::journal::body::CAUSE_LOST;
 use loket_core::journal::{AttachmentHash, EntryHash, Partition};
 use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::Store;
@@ -16,10 +17,10 @@ use super::world::{Event, Link, Phone, World};
 
 const UP: usize = 0;
 pub const DOWN: usize = 1;
-/// Code of the farewell to a device whose certificate has ended somewhere.
-pub const UNKNOWN: u16 = 3;
+/// Code of the farewell to a device that is not known, or lost.
+const UNKNOWN: u16 = 3;
 /// Code of the farewell of an office that can be called again at once.
-const STOPPED: u16 = 98;
+pub const STOPPED: u16 = 98;
 /// Code of the farewell of an office that failed.
 pub const TROUBLE: u16 = 99;
 /// Bytes of a scan in one request.
@@ -278,17 +279,11 @@ impl World {
                 let p = &mut self.phones[phone];
                 p.session = None;
                 if p.revoked {
-                    p.told = matches!(error, SessionError::Protocol(ProtocolError::Ended(3)));
+                    p.told = matches!(error, SessionError::Protocol(ProtocolError::Ended(UNKNOWN)));
                     self.reconnect(phone);
                     return Ok(());
                 }
-                let moved = !p.left.is_empty();
-                let again = match error {
-                    SessionError::Protocol(ProtocolError::Ended(STOPPED | TROUBLE)) => true,
-                    SessionError::Protocol(ProtocolError::Ended(UNKNOWN)) => moved,
-                    _ => false,
-                };
-                if again {
+                if matches!(error, SessionError::Protocol(ProtocolError::Ended(STOPPED | TROUBLE))) {
                     self.reconnect(phone);
                     return Ok(());
                 }
@@ -635,11 +630,17 @@ impl World {
             return Ok(());
         }
         let (author, dice) = (self.phones[phone].author, &mut self.dice);
-        self.phones[phone].revoked = true;
+        let lost = dice.chance(40);
+        let cause = if lost { CAUSE_LOST } else { "dicabut" };
+        (self.phones[phone].revoked, self.phones[phone].lost) = (true, lost);
         let (_, news) = self
             .office
-            .write(|office| office.revoke(&author, "dicabut", &mut |bytes| dice.fill(bytes)))
+            .write(|office| office.revoke(&author, cause, &mut |bytes| dice.fill(bytes)))
             .map_err(|e| format!("revoke: {e}"))?;
+        if self.dice.chance(70) {
+            // A session that does not hear of it at once ends, or falls silent, later.
+            self.part_with(phone, if lost { UNKNOWN } else { STOPPED });
+        }
         self.lose();
         self.note(format!("phone {phone} is revoked"));
         self.count("revocations");

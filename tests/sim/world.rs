@@ -116,6 +116,8 @@ pub struct Phone {
     /// Applications begun, for their numbers.
     pub begun: u32,
     pub revoked: bool,
+    /// It was revoked because it is in other hands: the office takes nothing of it any more.
+    pub lost: bool,
     /// When its certificate is over, in seconds since 1970, where that comes within the day.
     pub expires: Option<i64>,
     /// Partitions that it was moved away from.
@@ -268,6 +270,7 @@ impl World {
                 next_upload: 0,
                 begun: 0,
                 revoked: false,
+                lost: false,
                 expires,
                 left: BTreeSet::new(),
                 told: false,

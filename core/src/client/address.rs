@@ -68,6 +68,10 @@ impl FromStr for Address {
         let path = url.path().trim_end_matches('/');
         let path = path.strip_suffix("/v1/sync").unwrap_or(path).to_owned();
         url.set_path(&path);
+        // What is written in percent grows, and has to be read again.
+        if url.as_str().len() > MAX_ADDRESS {
+            return Err(NotAnAddress);
+        }
         Ok(Self(url))
     }
 }
@@ -113,5 +117,7 @@ mod tests {
         {
             assert_eq!(wrong.parse::<Address>(), Err(NotAnAddress), "{wrong}");
         }
+        let grows = format!("https://contoh.go.id/{}", "\u{fffd}".repeat(MAX_ADDRESS / 4));
+        assert_eq!(grows.parse::<Address>(), Err(NotAnAddress));
     }
 }

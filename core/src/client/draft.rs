@@ -175,9 +175,9 @@ impl Phone {
                 "wilayah {partition} belum ada di perangkat ini: sinkronkan dahulu, atau pilih wilayah kerja Anda"
             )));
         };
-        if row.revoked.is_some() {
+        if row.revoked.is_some() || super::ended::has_ended(&self.replica, partition)? {
             return Err(ClientError::refused(
-                "izin perangkat ini di wilayah itu sudah dicabut: hubungi Dinas",
+                "izin perangkat ini di wilayah itu sudah berakhir, dan yang ditulis akan ditahan Dinas: hubungi Dinas",
             ));
         }
         if !may_edit(row.certificate.role) {

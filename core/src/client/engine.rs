@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attachments::Upload;
+use super::ended::has_ended;
 use super::{ClientError, Phone};
 use crate::journal::body::{Body, Value};
 use crate::journal::{AttachmentHash, Content, EntryHash, JournalId, Partition};
@@ -14,6 +15,8 @@ use crate::store::{Query, Store, Table};
 use crate::sync::message::{Message, ProtocolError};
 use crate::sync::session::{Output, Session, SessionError};
 
+/// Code of the farewell of an office that does not know the device.
+const UNKNOWN: u16 = 3;
 /// Things that a time-out names at most.
 const MAX_NAMED: usize = 5;
 /// Rows that are read at once.
@@ -97,6 +100,11 @@ impl Engine {
         });
         outputs.and_then(|outputs| self.carry_out(outputs)).map_err(|error| {
             let farewell = Session::farewell(&error);
+            if matches!(error, SessionError::Protocol(ProtocolError::Ended(UNKNOWN)))
+                && let Err(error) = self.phone.note_unknown()
+            {
+                return (error, farewell);
+            }
             (sentence(error), farewell)
         })
     }
@@ -205,6 +213,12 @@ impl Engine {
         self.refused.iter().find(|(journal, _)| !waits(*journal)).map(|(_, code)| *code)
     }
 
+    /// Takes note of the partitions that the office exchanges with this phone; whether there are none any more.
+    pub(super) fn note_ended(&mut self) -> Result<bool, ClientError> {
+        self.phone.note_ended(self.session.unnamed())?;
+        self.phone.has_ended()
+    }
+
     /// What has not come back yet of what this session carried; sentences, nothing where all is done.
     ///
     /// # Errors
@@ -233,15 +247,19 @@ impl Engine {
         let receipt = replica.receipt(partition)?;
         let vector = receipt.map(|receipt| receipt.vector).unwrap_or_default();
         let certified = replica.certificate(partition, &me)?.is_some_and(|row| row.revoked.is_none());
+        let certified = certified && !has_ended(replica, partition)?;
         let office = replica.office_author();
         let mut awaited = journals.iter().filter(|(_, row)| certified || row.journal.author == me);
         if awaited.any(|(id, row)| !vector.covers(id, row.head.seq)) {
             return Ok(Some(format!("tanda terima Dinas untuk wilayah {partition}")));
         }
-        let lacks = vector.0.iter().any(|(id, head)| match journals.get(id) {
-            None => true,
-            Some(row) => row.journal.author == office && row.head.seq < head.seq,
-        });
+        // Of what goes on in a partition that it was put out of it hears nothing.
+        let hears = certified || *partition == Partition::Office || !has_ended(replica, partition)?;
+        let lacks = hears
+            && vector.0.iter().any(|(id, head)| match journals.get(id) {
+                None => true,
+                Some(row) => row.journal.author == office && row.head.seq < head.seq,
+            });
         Ok(lacks.then(|| format!("kabar terbaru Dinas untuk wilayah {partition}")))
     }
 
@@ -251,7 +269,7 @@ impl Engine {
         let mut open = BTreeSet::new();
         for (partition, hash) in std::mem::take(&mut self.confirmed) {
             let row = self.phone.replica.attachment(&partition, &hash)?.unwrap_or_default();
-            if row.at_office {
+            if row.at_office || has_ended(&self.phone.replica, &partition)? {
                 continue;
             }
             open.insert((partition, hash));
@@ -293,7 +311,7 @@ impl Engine {
         let me = self.phone.author();
         for (partition, id) in asked {
             let Some(row) = self.phone.replica.row(&partition, &id)? else { continue };
-            if row.open_requests == 0 {
+            if row.open_requests == 0 || has_ended(&self.phone.replica, &partition)? {
                 continue;
             }
             let case = self.phone.replica.case(&partition, &id)?;
@@ -336,12 +354,12 @@ fn sentence(error: SessionError) -> ClientError {
         SessionError::Replica(error) => error.into(),
         SessionError::Protocol(ProtocolError::Ended(code)) => match code {
             2 => ClientError::Office("aplikasi dan Dinas berbeda versi: perbarui aplikasi".into()),
-            3 => ClientError::Office(
-                "Dinas tidak mengenal perangkat ini, atau izinnya sudah dicabut: hubungi Dinas, atau daftarkan \
-                 folder baru dengan kode baru"
+            UNKNOWN => ClientError::Office(
+                "Dinas tidak mengenal perangkat ini, atau izinnya sudah dicabut: hubungi Dinas, minta kode baru, lalu \
+                 jalankan `enroll` dengan kode itu di folder ini"
                     .into(),
             ),
-            98 => ClientError::Network("Dinas sedang dimulai ulang: ulangi sebentar lagi".into()),
+            98 => ClientError::Network("Dinas memulai ulang sambungan: ulangi sebentar lagi".into()),
             99 => ClientError::Network("Dinas sedang mengalami gangguan: ulangi nanti".into()),
             code => ClientError::Network(format!("Dinas mengakhiri sinkronisasi (kode {code}): ulangi")),
         },

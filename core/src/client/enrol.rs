@@ -50,7 +50,8 @@ struct Answer {
 /// folder may exist; what is in it and not ours is left alone.
 ///
 /// # Errors
-/// Where the folder is enrolled already, the code is no code or not taken, or the office's answer is not genuine.
+/// Where the folder is enrolled already (and its certificates have not all ended), the code is no code or not taken, or
+/// the office's answer is not genuine.
 pub async fn enrol(dir: &Path, url: &str, code: &str) -> Result<Enrolled, ClientError> {
     enrol_with(dir, url, code, None).await
 }
@@ -67,8 +68,13 @@ pub async fn enrol_with(
     let code: Code =
         code.parse().map_err(|error: crate::enrol::NotACode| ClientError::refused(error.to_string()))?;
     let at = dir.to_owned();
-    let signer = blocking(move || prepare(&at, signer)).await?;
+    let (signer, before) = blocking(move || prepare(&at, signer)).await?;
     let profile = ask(address, &code, &*signer).await?;
+    if before.is_some_and(|office| office != profile.office) {
+        return Err(ClientError::refused(
+            "folder ini berisi pekerjaan untuk Dinas lain: pilih folder kosong dengan --dir",
+        ));
+    }
     let (device, role) = (profile.device, super::profile::role_text(profile.role));
     let partitions = profile.partitions.clone();
     let at = dir.to_owned();
@@ -77,23 +83,30 @@ pub async fn enrol_with(
     Ok(Enrolled { device, role, partitions, unsynced })
 }
 
-/// Makes the folder and the key, unless somebody is enrolled there.
-fn prepare(dir: &Path, signer: Option<Arc<dyn Signer>>) -> Result<Arc<dyn Signer>, ClientError> {
+/// Makes the folder and the key, unless somebody is enrolled there whose certificates hold. Where they have ended, the
+/// device is enrolled anew with the key it has, and keeps what it holds: the office of before is returned too.
+fn prepare(
+    dir: &Path,
+    signer: Option<Arc<dyn Signer>>,
+) -> Result<(Arc<dyn Signer>, Option<PublicKey>), ClientError> {
     fs::create_dir_all(dir)?;
-    if dir.join(STORE).exists() {
-        let store = SqliteStore::open(dir.join(STORE), Durability::Power)?;
-        if let Some(profile) = Profile::read(&store)? {
-            return Err(ClientError::refused(format!(
-                "folder ini sudah terdaftar di {}: langsung dipakai saja, atau pilih folder lain dengan --dir",
-                profile.address.host()
-            )));
-        }
-    }
-    match signer {
-        Some(signer) => Ok(signer),
+    let profile = match dir.join(STORE).exists() {
+        true => Profile::read(&SqliteStore::open(dir.join(STORE), Durability::Power)?)?,
+        false => None,
+    };
+    let signer = match signer {
+        Some(signer) => signer,
         // The key is durable before the office hears of it: after a lost answer the same device asks again.
-        None => Ok(Arc::new(key::read_or_make(dir)?)),
+        None => Arc::new(key::read_or_make(dir)?),
+    };
+    let Some(profile) = profile else { return Ok((signer, None)) };
+    if !Phone::open_with(dir, Arc::clone(&signer))?.has_ended()? {
+        return Err(ClientError::refused(format!(
+            "folder ini sudah terdaftar di {}: langsung dipakai saja, atau pilih folder lain dengan --dir",
+            profile.address.host()
+        )));
     }
+    Ok((signer, Some(profile.office)))
 }
 
 async fn ask(address: Address, code: &Code, signer: &dyn Signer) -> Result<Profile, ClientError> {
@@ -201,8 +214,8 @@ mod tests {
     fn a_folder_with_other_files_is_taken_and_a_key_is_made_once() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("catatan.txt"), "milik orang").unwrap();
-        let first = prepare(dir.path(), None).unwrap();
-        let second = prepare(dir.path(), None).unwrap();
+        let (first, _) = prepare(dir.path(), None).unwrap();
+        let (second, _) = prepare(dir.path(), None).unwrap();
         assert_eq!(first.author(), second.author());
         assert_eq!(fs::read_to_string(dir.path().join("catatan.txt")).unwrap(), "milik orang");
         #[cfg(unix)]

@@ -14,7 +14,7 @@ use crate::store::{Store, Table};
 /// Where the store keeps it.
 const NAME: &[u8] = b"perangkat";
 
-/// Who and where a phone is enrolled. Written once, when the office's answer was found genuine.
+/// Who and where a phone is enrolled. Written when the office's answer was found genuine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
     /// Where the office is.

@@ -455,6 +455,7 @@ impl Connection<'_, '_> {
         if self.engine.as_ref().is_some_and(|engine| engine.is_beyond_allowance()) {
             self.wait_for_tomorrow()?;
         }
+        let ended = self.with(Engine::note_ended).await?;
         if !self.with(Engine::outstanding).await?.is_empty() {
             self.told = false;
             return Ok(false);
@@ -465,6 +466,9 @@ impl Connection<'_, '_> {
             (self.watch)(Step::Settled(report));
             // An idle moment: nobody waits for the log to be moved.
             self.with(|engine| Ok(engine.phone.replica.store.checkpoint()?)).await?;
+        }
+        if ended {
+            return Err(ClientError::Ended);
         }
         Ok(!self.follow)
     }

@@ -257,6 +257,9 @@ pub struct Certificate {
     pub officer: String,
 }
 
+/// The cause of an end whose device is in other hands: nothing more of it is taken.
+pub const CAUSE_LOST: &str = "hilang";
+
 /// Ends a certificate: of this author's entries only these count, and those before them in their journals.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -267,7 +270,8 @@ pub struct Revocation {
     /// Last entries that count, each with its journal; of a journal that is not named, none.
     #[n(1)]
     pub last: Vec<(JournalId, Head)>,
-    /// Why: `dicabut`, `pindah`, `kedaluwarsa`.
+    /// Why: `dicabut`, `pindah`, `kedaluwarsa`, `hilang`. Where several words give several, `hilang` is kept, or the
+    /// first of the others by their bytes.
     #[n(2)]
     pub cause: String,
 }

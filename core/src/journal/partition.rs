@@ -15,10 +15,15 @@ impl Place {
     /// Reads `33.12.08` or `33.12.08.2002`, dots optional.
     pub fn parse(text: &str) -> Option<Self> {
         let digits: String = text.chars().filter(|c| *c != '.').collect();
-        if !matches!(digits.len(), 6 | 10) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        // No province's code begins with a zero; one that did would lose it.
+        if !matches!(digits.len(), 6 | 10)
+            || digits.starts_with('0')
+            || !digits.bytes().all(|b| b.is_ascii_digit())
+        {
             return None;
         }
-        digits.parse().ok().filter(|n| *n >= 100_000).map(Self)
+        let place = Self(digits.parse().ok()?);
+        (text == digits || text == place.to_string()).then_some(place)
     }
 
     /// Whether it is a village (or kelurahan), not a kecamatan.

@@ -7,7 +7,7 @@ use super::learn::{Learned, scope_key};
 use super::rows::{self, CertificateRow};
 use super::rules::may_edit;
 use super::{Replica, ReplicaError};
-use crate::journal::body::{Certificate, Revocation};
+use crate::journal::body::{CAUSE_LOST, Certificate, Revocation};
 use crate::journal::run::Head;
 use crate::journal::{AuthorId, JournalId, Partition};
 use crate::store::{Store, Table};
@@ -32,6 +32,11 @@ struct EarlyRow {
 
 fn early_key(author: &AuthorId) -> Vec<u8> {
     [EARLY, author.as_bytes()].concat()
+}
+
+/// Of two causes that several words give, the one that is kept, whichever came first.
+fn graver(one: &str, other: &str) -> bool {
+    (one != CAUSE_LOST, one) < (other != CAUSE_LOST, other)
 }
 
 /// What any of several words lets count does.
@@ -93,13 +98,15 @@ impl<S: Store> Replica<S> {
                 cause: revocation.cause.clone(),
             });
             early.epoch = early.epoch.max(epoch);
-            early.cause = early.cause.min(revocation.cause.clone());
+            if graver(&revocation.cause, &early.cause) {
+                early.cause.clone_from(&revocation.cause);
+            }
             join(&mut early.last, &revocation.last);
             let key = early_key(&author);
             return Ok(self.store.put(partition, Table::Meta, &key, Some(&rows::encode(&early)))?);
         };
         // It may have been said once more by an office that knew less: what any of its words lets count does.
-        if row.revoked.is_none() || revocation.cause < row.cause {
+        if row.revoked.is_none() || graver(&revocation.cause, &row.cause) {
             row.cause.clone_from(&revocation.cause);
         }
         let mut last = row.revoked.take().unwrap_or_default();

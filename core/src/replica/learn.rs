@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::rows_adopted;
 use super::lines::At;
-use super::rows::{self, ApplicationRow, AttachmentRow};
+use super::rows::{self, ApplicationRow, AttachmentRow, CertificateRow};
 use super::rules::may_edit;
 use super::write::EPOCH;
 use super::{Replica, ReplicaError};
@@ -467,19 +467,28 @@ impl<S: Store> Replica<S> {
         Ok(rows::decode::<crate::journal::receipt::WireReceipt>(&bytes)?.open(None))
     }
 
-    /// The partitions in which a device has a certificate that is not revoked.
+    /// The partitions in which a device has a certificate that has not ended.
     pub fn scope_of(&self, author: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError> {
+        let all = self.certificates_of(author)?.into_iter();
+        Ok(all.filter(|(_, row)| row.revoked.is_none()).map(|(partition, _)| partition).collect())
+    }
+
+    /// A device's certificates by partition, those that have ended too.
+    pub fn certificates_of(
+        &self,
+        author: &AuthorId,
+    ) -> Result<BTreeMap<Partition, CertificateRow>, ReplicaError> {
         let prefix = [&b"scope/"[..], author.as_bytes()].concat();
         let rows = self.store.scan(&Partition::Office, Table::Meta, &prefix, None, MAX_SCOPE)?;
-        let mut scope = BTreeSet::new();
+        let mut certificates = BTreeMap::new();
         for (key, _) in rows {
             let partition = key.get(prefix.len()..).and_then(Partition::from_bytes);
             let partition = partition.ok_or(ReplicaError::Damaged("wilayah"))?;
-            if self.certificate(&partition, author)?.is_some_and(|row| row.revoked.is_none()) {
-                scope.insert(partition);
+            if let Some(row) = self.certificate(&partition, author)? {
+                certificates.insert(partition, row);
             }
         }
-        Ok(scope)
+        Ok(certificates)
     }
 
     /// Whether a device may bring this partition to the office: one of need-to-know that nobody has opened yet,
@@ -487,19 +496,21 @@ impl<S: Store> Replica<S> {
     pub fn opens(&self, author: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError> {
         Ok(matches!(partition, Partition::NeedToKnow(_))
             && self.journals(partition)?.is_empty()
-            && self.editor_key(author)?.is_some())
+            && self.editor(author)?.is_some())
     }
 
-    /// The key of a device that may open need-to-know applications: one that edits in some village or kecamatan.
-    pub fn editor_key(&self, author: &AuthorId) -> Result<Option<PublicKey>, ReplicaError> {
-        for partition in self.scope_of(author)? {
-            if let (Partition::Place(_), Some(row)) = (partition, self.certificate(&partition, author)?)
-                && may_edit(row.certificate.role)
-            {
-                return Ok(Some(row.certificate.key));
-            }
+    /// The certificate of a device that may open need-to-know applications: one that edits in some village or
+    /// kecamatan, or did when it wrote what it brings.
+    pub fn editor(&self, author: &AuthorId) -> Result<Option<CertificateRow>, ReplicaError> {
+        let all = self.certificates_of(author)?;
+        let edits = |(place, row): &(&Partition, &CertificateRow)| {
+            matches!(place, Partition::Place(_)) && may_edit(row.certificate.role)
+        };
+        if let Some((_, row)) = all.iter().filter(edits).find(|(_, row)| row.revoked.is_none()) {
+            return Ok(Some(row.clone()));
         }
-        Ok(None)
+        let may_bring = all.values().all(CertificateRow::may_bring);
+        Ok(all.iter().find(edits).filter(|_| may_bring).map(|(_, row)| row.clone()))
     }
 }
 

@@ -6,7 +6,7 @@ use super::rows::{self, ApplicationRow};
 use super::{Replica, ReplicaError};
 use crate::journal::receipt::Receipt;
 use crate::journal::{AuthorId, EntryHash, JournalId, Partition};
-use crate::store::{Store, Table};
+use crate::store::{Query, Store, Table};
 
 /// How far the work on an application has come, as its officer sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Listed {
     pub row: ApplicationRow,
     /// How far it has come.
     pub mark: Mark,
+    /// Edits that are held: here, or at the office as its receipt says.
+    pub held: u32,
 }
 
 impl<S: Store> Replica<S> {
@@ -75,8 +77,7 @@ impl<S: Store> Replica<S> {
             if let std::collections::btree_map::Entry::Vacant(vacant) = marks.entry(partition) {
                 vacant.insert(self.marker(&partition, me)?);
             }
-            let mark = marks.get(&partition).map_or(Mark::Phone, |marker| marker.mark(&row));
-            all.push(Listed { partition, id, row, mark });
+            all.extend(marks.get(&partition).map(|marker| marker.listed(partition, id, row)));
             Ok(())
         })?;
         Ok(all)
@@ -107,8 +108,7 @@ impl<S: Store> Replica<S> {
             for (key, value) in rows {
                 let id = EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
                 let row: ApplicationRow = rows::decode(&value)?;
-                let mark = marker.mark(&row);
-                all.push(Listed { partition, id, row, mark });
+                all.push(marker.listed(partition, id, row));
             }
             if all.len() >= limit {
                 break;
@@ -120,7 +120,14 @@ impl<S: Store> Replica<S> {
     /// What tells the marks of a partition's applications on this phone.
     pub fn marker(&self, partition: &Partition, me: &AuthorId) -> Result<Marker, ReplicaError> {
         let own = self.journals(partition)?.into_iter().filter(|(_, row)| row.journal.author == *me);
-        Ok(Marker { own: own.map(|(id, _)| id).collect(), receipt: self.receipt(partition)? })
+        let receipt = self.receipt(partition)?;
+        let mut held: BTreeMap<EntryHash, u32> = BTreeMap::new();
+        for hash in receipt.iter().flat_map(|receipt| &receipt.held) {
+            for (_, entry) in self.store.entries(partition, Query::Hash(hash), 1)? {
+                *held.entry(entry.application()).or_default() += 1;
+            }
+        }
+        Ok(Marker { own: own.map(|(id, _)| id).collect(), receipt, held })
     }
 }
 
@@ -128,9 +135,17 @@ impl<S: Store> Replica<S> {
 pub struct Marker {
     own: Vec<JournalId>,
     receipt: Option<Receipt>,
+    /// Edits that the office holds, by application.
+    held: BTreeMap<EntryHash, u32>,
 }
 
 impl Marker {
+    fn listed(&self, partition: Partition, id: EntryHash, row: ApplicationRow) -> Listed {
+        // Of an edit that is held here as well the office knows too, or will.
+        let held = self.held.get(&id).copied().unwrap_or(0).max(row.held);
+        Listed { partition, id, mark: self.mark(&row), held, row }
+    }
+
     /// How far an application has come.
     pub fn mark(&self, row: &ApplicationRow) -> Mark {
         let receipted = |(journal, seq): &(JournalId, u64)| {

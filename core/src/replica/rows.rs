@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::ReplicaError;
-use crate::journal::body::Certificate;
+use crate::journal::body::{CAUSE_LOST, Certificate};
 use crate::journal::run::Head;
 use crate::journal::{ChangeHash, EntryHash, Journal, JournalId, Partition, Remains};
 
@@ -56,6 +56,14 @@ pub struct CertificateRow {
     #[n(2)]
     #[cbor(default)]
     pub cause: String,
+}
+
+impl CertificateRow {
+    /// Whether it has ended, and its device may bring what it has all the same: work in good faith, for a supervisor to
+    /// look at. Not that of a device in other hands.
+    pub fn may_bring(&self) -> bool {
+        self.revoked.is_some() && self.cause != CAUSE_LOST
+    }
 }
 
 /// A document (`Table::Document`): a cache of what the entries give. A document of one edit has none, see

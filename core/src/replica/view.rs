@@ -216,10 +216,7 @@ impl<S: Store> Replica<S> {
             },
             "duplicates": self.duplicates(case)?,
             "waiting": row.waiting,
-            "held": case.edits.iter().filter_map(|edit| match edit.standing {
-                Standing::Held(hold) => Some(json!({ "entry": edit.hash.to_hex(), "reason": hold.to_string() })),
-                _ => None,
-            }).collect::<Vec<_>>(),
+            "held": self.held(case)?,
             "follow_ups": service.map(|service| service.follow_ups.iter().filter(|f| f.at == code).map(|f| {
                 json!({ "service": f.service, "label": f.label })
             }).collect::<Vec<_>>()),
@@ -230,6 +227,20 @@ impl<S: Store> Replica<S> {
             "notices": self.notices(case, around)?,
             "gone": self.gone_json(case, around)?,
         }))
+    }
+
+    /// Edits that are held: by the rules, as far as they are known here, and by the office, as its receipt says.
+    fn held(&self, case: &Case) -> Result<Vec<Value>, ReplicaError> {
+        let at_office = self.receipt(&case.partition)?.map(|receipt| receipt.held).unwrap_or_default();
+        let held = case.edits.iter().filter_map(|edit| {
+            let reason = match edit.standing {
+                Standing::Held(hold) => hold.to_string(),
+                _ if at_office.contains(&edit.hash) => HELD_THERE.to_owned(),
+                _ => return None,
+            };
+            Some(json!({ "entry": edit.hash.to_hex(), "reason": reason }))
+        });
+        Ok(held.collect())
     }
 
     /// The frozen version, and how what is written since differs from it.
@@ -345,6 +356,9 @@ impl<S: Store> Replica<S> {
     }
 }
 
+/// Why an edit is held that counts as far as is known here.
+const HELD_THERE: &str =
+    "ditahan Dinas, karena izin perangkat sudah berakhir saat isian ini sampai: hubungi Dinas";
 /// What is said of an application of which phones keep the remains alone.
 pub const RETIRED: &str = "permohonan sudah selesai: isian dan lampirannya kini hanya disimpan di Dinas";
 /// What is said of one of which nobody keeps more.

@@ -108,6 +108,8 @@ pub struct Session {
     whole: BTreeSet<Partition>,
     /// Lines of which the peer has more than was here when it said so.
     ahead: Vec<(Partition, JournalId)>,
+    /// Partitions of this side's that the peer does not name as exchanged with this side.
+    unnamed: BTreeSet<Partition>,
 }
 
 impl Session {
@@ -143,6 +145,7 @@ impl Session {
             awaited: 0,
             whole: BTreeSet::new(),
             ahead: Vec::new(),
+            unnamed: BTreeSet::new(),
         }
     }
 
@@ -165,6 +168,12 @@ impl Session {
     /// its own among them was put back to an old copy, and may not write on under numbers that were used.
     pub fn take_ahead(&mut self) -> Vec<(Partition, JournalId)> {
         std::mem::take(&mut self.ahead)
+    }
+
+    /// Partitions of this side's that the peer does not name as exchanged with this side: it has never heard of them,
+    /// or this side's certificate there has ended. Nothing before the peer has said.
+    pub fn unnamed(&self) -> &BTreeSet<Partition> {
+        &self.unnamed
     }
 
     /// Takes a frame in. After an error the session is over; [`Session::farewell`] says so to the peer.
@@ -340,7 +349,8 @@ impl Session {
             }
         }
         let unnamed = |p: &&Partition| !theirs.iter().any(|their| their.partition == **p);
-        for partition in mine.keys().filter(unnamed).filter(|p| !self.hasty.contains(p)) {
+        self.unnamed = mine.keys().filter(unnamed).copied().collect();
+        for partition in self.unnamed.iter().filter(|p| !self.hasty.contains(p)) {
             have.push(have_of(library, partition)?);
         }
         if have.is_empty() && self.awaited > 0 {
@@ -397,6 +407,12 @@ impl Session {
             let backup_at = have.backup_at.unwrap_or(0);
             let known = Known { vector, base: have.base, backup_at, ..Known::default() };
             trails.extend(self.meet(partition, known, library)?);
+        }
+        if !self.caller {
+            // One that came into its scope since its proof: it was in no list, and the peer has nothing of it.
+            for partition in scope.iter().filter(|partition| !self.whole.contains(partition)) {
+                self.peers.entry(*partition).or_default();
+            }
         }
         self.awaited = self.awaited.saturating_sub(1);
         if self.caller && !answer.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use loket_core::journal::body::CAUSE_LOST;
 use loket_core::journal::{AuthorId, Partition};
 use loket_core::replica::ReplicaError;
 use loket_core::replica::view::time_text;
@@ -21,7 +22,9 @@ const SHORTEST: usize = 8;
 pub(super) enum Command {
     #[command(about = "Daftar perangkat")]
     List,
-    #[command(about = "Cabut sebuah perangkat: yang dikirim setelah ini tidak dihitung")]
+    #[command(
+        about = "Cabut sebuah perangkat: yang dikirim setelah ini ditahan, atau ditolak bila perangkat hilang"
+    )]
     Revoke(RevokeArgs),
     #[command(about = "Pindahkan sebuah perangkat ke wilayah lain")]
     Transfer(TransferArgs),
@@ -39,7 +42,8 @@ pub(super) struct TransferArgs {
 pub(super) struct RevokeArgs {
     #[arg(help = "Perangkat: awal kodenya, paling sedikit 8 huruf")]
     device: String,
-    #[arg(long, default_value = "dicabut", value_parser = ["dicabut", "pindah", "kedaluwarsa"], help = "Sebab")]
+    #[arg(long, default_value = "dicabut", value_parser = ["dicabut", "pindah", "kedaluwarsa", "hilang"],
+        help = "Sebab; `hilang` untuk HP yang hilang atau dicuri: tidak ada lagi yang diterima darinya")]
     cause: String,
 }
 
@@ -132,7 +136,11 @@ fn revoke(folder: &Folder, args: &RevokeArgs) -> Result<Answer, Failure> {
         office.revoke(&device, &args.cause, &mut dice)?;
         Ok(device)
     })?;
-    let text = format!("Perangkat {device} dicabut. Pekerjaannya sampai saat ini tetap dihitung.");
+    let later = match args.cause == CAUSE_LOST {
+        true => "Yang datang sesudah ini ditolak.",
+        false => "Yang datang sesudah ini disimpan sebagai tertahan: lihat `loket held`.",
+    };
+    let text = format!("Perangkat {device} dicabut. Pekerjaannya sampai saat ini tetap dihitung. {later}");
     Ok(Answer::new(json!({ "device": device.to_hex(), "cause": args.cause }), text))
 }
 

@@ -9,6 +9,7 @@ use loket_core::journal::run::Head;
 use loket_core::journal::vector::Vector;
 use loket_core::journal::{AuthorId, EntryHash, JournalId, Partition};
 use loket_core::replica::lines::At;
+use loket_core::replica::rows::CertificateRow;
 use loket_core::replica::{Replica, ReplicaError, rows};
 use loket_core::store::{Store, StoreError, Table};
 use loket_core::sync::{Library, Sending};
@@ -119,33 +120,34 @@ impl<S: Store> OfficeLibrary<'_, S> {
 
 impl<S: Store> Library for OfficeLibrary<'_, S> {
     fn key(&self, author: &AuthorId) -> Result<Option<PublicKey>, ReplicaError> {
-        for partition in self.replica.scope_of(author)? {
-            if let Some(row) = self.replica.certificate(&partition, author)? {
-                return Ok((row.certificate.not_after > self.now).then_some(row.certificate.key));
-            }
+        let all = self.replica.certificates_of(author)?;
+        let holds = all.values().find(|row| row.revoked.is_none());
+        if let Some(row) = holds {
+            return Ok((row.certificate.not_after > self.now).then_some(row.certificate.key));
         }
-        Ok(None)
+        // Whose certificates have all ended may still bring what it has, to be held.
+        let all_may = all.values().all(CertificateRow::may_bring);
+        Ok(all.values().find(|_| all_may).map(|row| row.certificate.key))
     }
 
     fn scope(&self, peer: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError> {
         let mut scope = self.replica.scope_of(peer)?;
-        scope.insert(Partition::Office);
+        if !scope.is_empty() {
+            scope.insert(Partition::Office);
+        }
         Ok(scope)
     }
 
     fn admits(&self, peer: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError> {
         // Its random name is known to those alone to whom it was opened; after a restore the office may not know yet
         // that it was. They may bring what they have, and get nothing.
-        let opened =
-            matches!(partition, Partition::NeedToKnow(_)) && self.replica.editor_key(peer)?.is_some();
+        let opened = matches!(partition, Partition::NeedToKnow(_)) && self.replica.editor(peer)?.is_some();
         // What a device wrote before it knew that it was moved is held here rather than lost on it.
         Ok(opened || self.parted(peer, partition)?)
     }
 
     fn parted(&self, peer: &AuthorId, partition: &Partition) -> Result<bool, ReplicaError> {
-        let ended = self.replica.certificate(partition, peer)?.is_some_and(|row| row.revoked.is_some());
-        // Whose certificates have all ended is nobody's device any more.
-        Ok(ended && !self.replica.scope_of(peer)?.is_empty())
+        Ok(self.replica.certificate(partition, peer)?.is_some_and(|row| row.may_bring()))
     }
 
     fn vector(&self, partition: &Partition) -> Result<Vector, ReplicaError> {

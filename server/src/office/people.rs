@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use loket_core::catalogue::Role;
 use loket_core::identity::PublicKey;
-use loket_core::journal::body::{Body, Certificate, Revocation};
+use loket_core::journal::body::{Body, CAUSE_LOST, Certificate, Revocation};
 use loket_core::journal::{AuthorId, Partition, Place};
 use loket_core::replica::ReplicaError;
-use loket_core::replica::rows;
+use loket_core::replica::rows::{self, CertificateRow};
 use loket_core::replica::write::Dice;
 use loket_core::store::{Store, Table};
 use minicbor::{Decode, Encode};
@@ -179,17 +179,24 @@ impl<S: Store> Office<S> {
         Err(ReplicaError::refused("perangkat tidak dikenal: lihat `loket device list`"))
     }
 
-    /// Revokes a device everywhere: what the office holds of it now counts, nothing after. The caller holds a
-    /// transaction.
+    /// Revokes a device everywhere: what the office holds of it now counts, what comes after is held. Of one that is
+    /// lost ([`CAUSE_LOST`]) nothing more is taken; that may be said of one that was revoked before. The caller holds
+    /// a transaction.
     pub fn revoke(
         &mut self,
         author: &AuthorId,
         cause: &str,
         dice: &mut Dice<'_>,
     ) -> Result<(), ReplicaError> {
-        let scope = self.replica.scope_of(author)?;
+        let ends =
+            |row: &CertificateRow| row.revoked.is_none() || (cause == CAUSE_LOST && row.cause != CAUSE_LOST);
+        let certificates = self.replica.certificates_of(author)?.into_iter();
+        let scope: Vec<_> =
+            certificates.filter(|(_, row)| ends(row)).map(|(partition, _)| partition).collect();
         if scope.is_empty() {
-            return Err(ReplicaError::refused("perangkat tidak dikenal: lihat `loket device list`"));
+            return Err(ReplicaError::refused(
+                "perangkat itu tidak dikenal atau sudah dicabut: lihat `loket device list`",
+            ));
         }
         for partition in scope {
             self.end(author, partition, cause, dice)?;
@@ -197,7 +204,7 @@ impl<S: Store> Office<S> {
         Ok(())
     }
 
-    /// Ends a device's certificate in one partition, at what the office holds of it now.
+    /// Ends a device's certificate in one partition, at what the office holds of it now, or held when it first ended.
     fn end(
         &mut self,
         author: &AuthorId,
@@ -205,9 +212,15 @@ impl<S: Store> Office<S> {
         cause: &str,
         dice: &mut Dice<'_>,
     ) -> Result<(), ReplicaError> {
-        let journals = self.replica.journals(&partition)?;
-        let own = journals.iter().filter(|(_, row)| row.journal.author == *author);
-        let last = own.map(|(_, row)| (row.journal.id(), row.head)).collect();
+        let ended = self.replica.certificate(&partition, author)?.and_then(|row| row.revoked);
+        let last = match ended {
+            Some(last) => last,
+            None => {
+                let journals = self.replica.journals(&partition)?;
+                let own = journals.iter().filter(|(_, row)| row.journal.author == *author);
+                own.map(|(_, row)| (row.journal.id(), row.head)).collect()
+            }
+        };
         let body = Body::Revocation(Revocation { author: *author, last, cause: cause.to_owned() });
         self.append(partition, None, &body, dice)
     }

@@ -135,7 +135,7 @@ async fn everything_of_an_application_can_be_looked_at() {
     let device = phone.key.author().to_hex();
     assert_eq!((&devices[0]["device"], &devices[0]["revoked"]), (&device.as_str().into(), &false.into()));
     ask(&office, &["device", "revoke", &device[..12]]);
-    assert_eq!(link.farewell().await, phone::Ended::Farewell(3));
+    assert_eq!(link.farewell().await, phone::Ended::Farewell(98));
     assert_eq!(ask(&office, &["device", "list"])[0]["revoked"], true);
     office.server.stop().await.unwrap();
 }

@@ -3,6 +3,7 @@
 use futures_util::SinkExt;
 use loket_core::identity::Signer;
 use loket_core::journal::Partition;
+use loket_core::journal::body::CAUSE_LOST;
 use loket_core::sync::message::{MAX_FRAME, Message};
 use loket_server::config::dice;
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -53,6 +54,10 @@ async fn what_another_process_does_reaches_connected_phones() {
 
     let device = phone.key.author();
     other.write(|office| office.revoke(&device, "dicabut", &mut dice)).unwrap();
+    assert_eq!(link.farewell().await, Ended::Farewell(STOPPED));
+    // It may come again with what it has; one in other hands may not.
+    let link = phone.sync(office.at()).await;
+    other.write(|office| office.revoke(&device, CAUSE_LOST, &mut dice)).unwrap();
     assert_eq!(link.farewell().await, Ended::Farewell(UNKNOWN));
     office.server.stop().await.unwrap();
 }

@@ -14,10 +14,10 @@ pub fn run(phone: &Phone) -> Result<Answer, ClientError> {
         json.push(json!({
             "id": one.id.to_hex(), "number": row.number, "service": row.service, "variant": row.variant,
             "state": row.state, "mark": one.mark.as_str(), "revision": row.revision, "final": row.fin,
-            "place": row.place.map(|place| place.to_string()), "held": row.held, "waiting": row.waiting,
+            "place": row.place.map(|place| place.to_string()), "held": one.held, "waiting": row.waiting,
         }));
         let state =
-            if row.held > 0 { format!("{} (ada yang ditahan)", row.state) } else { row.state.clone() };
+            if one.held > 0 { format!("{} (ada yang ditahan)", row.state) } else { row.state.clone() };
         rows.push(vec![row.number.clone(), row.service.clone(), state, words(one.mark).to_owned()]);
     }
     let text = if rows.is_empty() {
