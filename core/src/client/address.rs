@@ -65,8 +65,11 @@ impl FromStr for Address {
         }
         url.set_query(None);
         url.set_fragment(None);
-        let path = url.path().trim_end_matches('/');
-        let path = path.strip_suffix("/v1/sync").unwrap_or(path).to_owned();
+        let mut path = url.path().trim_end_matches('/');
+        while let Some(shorter) = path.strip_suffix("/v1/sync") {
+            path = shorter.trim_end_matches('/');
+        }
+        let path = path.to_owned();
         url.set_path(&path);
         // What is written in percent grows, and has to be read again.
         if url.as_str().len() > MAX_ADDRESS {
@@ -98,6 +101,7 @@ mod tests {
                 "https://contoh.go.id/loket/v1/x",
                 "wss://contoh.go.id/loket/v1/x",
             ),
+            ("ws://127.0.0.1:1//v1/sync//v1/sync/", "http://127.0.0.1:1/v1/x", "ws://127.0.0.1:1/v1/x"),
             ("http://[::1]:9", "http://[::1]:9/v1/x", "ws://[::1]:9/v1/x"),
         ];
         for (given, http, websocket) in table {
