@@ -57,6 +57,8 @@ pub mod limits {
     pub const HINTS: usize = 1024;
     /// Bytes that wait to be sent to one peer: the session's window of batches, with room.
     pub const OUTGOING: usize = 16 << 20;
+    /// Bytes of messages that one device is given in a day: everything of a large kecamatan a dozen times over.
+    pub const GIVEN_A_DAY: u64 = 512 << 20;
     /// Body of a request that is not an attachment, in bytes.
     pub const BODY: usize = 4 << 10;
     /// HTTP head of a request, in bytes.

@@ -10,6 +10,7 @@ pub mod config;
 pub mod connection;
 pub mod demo;
 pub mod enrol;
+pub mod given;
 pub mod guests;
 pub mod ingest;
 pub mod office;

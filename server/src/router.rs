@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::attachments::{self, Shelves, Turns};
 use crate::config::limits;
 use crate::enrol::{self, Failures};
+use crate::given::Given;
 use crate::guests::Guests;
 use crate::ingest::Writer;
 use crate::office::library::Receipts;
@@ -36,6 +37,8 @@ pub struct App {
     pub receipts: Receipts,
     /// Who is connected.
     pub sessions: Sessions,
+    /// What each device was given today.
+    pub given: Given,
     /// The attachments.
     pub shelves: Shelves,
     /// Turns of those that transfer attachments.

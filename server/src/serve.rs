@@ -92,6 +92,7 @@ impl Server {
             sessions: Default::default(),
             shelves,
             transfers: Default::default(),
+            given: Default::default(),
             guests: Guests::new(limits::GUESTS),
             failures: Default::default(),
             stop: stopped,

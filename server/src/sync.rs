@@ -41,6 +41,8 @@ mod line;
 
 use line::{Line, Received, WireError};
 
+/// Code of the farewell to a device that was given as much today as one may be.
+const CODE_ENOUGH: u16 = 97;
 /// Code of the farewell at a shutdown.
 const CODE_STOPPED: u16 = 98;
 /// Code of the farewell where this side failed, or has had enough of this peer.
@@ -159,6 +161,9 @@ impl End {
             End::Gone => None,
             End::Fault(error) => Some(Session::farewell(error)),
             End::Limit("guests") => say(CODE_TROUBLE, "kantor sedang penuh: sambungkan lagi"),
+            End::Limit("given") => {
+                say(CODE_ENOUGH, "batas harian perangkat ini tercapai: sambungkan lagi besok")
+            }
             End::Limit(_) => say(CODE_TROUBLE, "sambungan terlalu lama diam: sambungkan lagi"),
             End::Replaced => say(CODE_TROUBLE, "perangkat ini tersambung lagi lewat sambungan lain"),
             End::Stopped => say(CODE_STOPPED, "kantor sedang dimatikan: sambungkan lagi nanti"),
@@ -350,6 +355,10 @@ impl Talk {
         while let Some(output) = todo.pop_front() {
             match output {
                 Output::Send(message) => {
+                    let device = self.peer.map(|(device, _)| device);
+                    if device.is_some_and(|device| !self.app.given.count(device, message.len(), now())) {
+                        return Err(End::Limit("given"));
+                    }
                     if !self.line.push(message) {
                         return Err(End::Limit("outgoing"));
                     }

@@ -359,6 +359,7 @@ fn sentence(error: SessionError) -> ClientError {
                  jalankan `enroll` dengan kode itu di folder ini"
                     .into(),
             ),
+            97 => ClientError::Allowance,
             98 => ClientError::Network("Dinas memulai ulang sambungan: ulangi sebentar lagi".into()),
             99 => ClientError::Network("Dinas sedang mengalami gangguan: ulangi nanti".into()),
             code => ClientError::Network(format!("Dinas mengakhiri sinkronisasi (kode {code}): ulangi")),

@@ -83,8 +83,8 @@ pub struct Usage {
     pub secrets: u64,
 }
 
-/// The day of a time.
-fn day(now: i64) -> i64 {
+/// The day in Jakarta of a time in seconds since 1970.
+pub fn day(now: i64) -> i64 {
     now.saturating_add(WIB).div_euclid(24 * 3600)
 }
 
