@@ -1,5 +1,6 @@
-//! What earlier versions wrote: their stores are opened, their frames are taken, and a session goes on from where they
-//! stopped. A recording is a folder of `tests/recorded`: both stores as they were before a session, and its frames.
+//! What earlier versions wrote: their stores are opened, their frames are taken, a session goes on from where they
+//! stopped, their backups are restored, and their services are read. A recording is a folder of `tests/recorded`: both
+//! stores as they were before a session, and its frames; a backup; the services' files.
 //! `cargo test --release -p loket-tests record_this_version -- --ignored` makes one of this version. A recording is
 //! never changed: where a test of it fails, phones in the villages fail too.
 
@@ -7,20 +8,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
-use loket_core::catalogue::Role;
+use loket_core::catalogue::{Role, ServiceFile};
 use loket_core::identity::{SeededKey, Signer as _};
 use loket_core::replica::Replica;
 use loket_core::store::Store;
 use loket_core::store::sqlite::{Durability, SqliteStore};
 use loket_core::sync::message::Message;
 use loket_server::office::verify::verify;
-use loket_tests::KECAMATAN;
+use loket_tests::{KECAMATAN, Office, Phone};
 
 use crate::frames::{NOW, Pair, VILLAGE};
+use crate::stories::script::{Person, begin, fill, items, sound};
 
 const OFFICE: &str = "office.db";
 const PHONE: &str = "phone.db";
 const FRAMES: &str = "frames.txt";
+/// A backup's file, with what lies beside it.
+const BACKUP: &str = "cadangan.db";
+/// The folder of services' files.
+const SERVICES: &str = "layanan";
 /// Words before a frame, which say who sent it.
 const WAYS: [&str; 2] = ["phone", "office"];
 
@@ -131,6 +137,69 @@ fn this_phone_understands_an_earlier_office() {
     }
 }
 
+/// Copies a folder's files, and those in its folders.
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_all(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn backups_of_earlier_versions_are_restored_and_go_on() {
+    for recording in recordings() {
+        let folder = tempfile::tempdir().unwrap();
+        copy_all(&recording, folder.path());
+        let office = Office::unfounded();
+        office.run(&["restore", "--from", folder.path().join(BACKUP).to_str().unwrap()]);
+        let before = sound(&office);
+        assert!(before["applications"].as_u64() > Some(0), "{before}");
+        let server = office.serve();
+        let phone = Phone::enrolled(&office, &server, "operator-desa", VILLAGE);
+        let file = begin(&phone, "ktp-el-hilang", "", Person(8));
+        phone.sync();
+        assert_eq!(office.run(&["show", &file.number])["id"], file.id);
+        let listed = phone.run(&["list"]);
+        assert!(items(&listed).len() > 1, "{listed}");
+        sound(&office);
+    }
+}
+
+#[test]
+fn services_of_earlier_versions_are_read() {
+    for recording in recordings() {
+        let mut count = 0;
+        for entry in fs::read_dir(recording.join(SERVICES)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let read = ServiceFile::parse(name, &fs::read(&path).unwrap());
+            let file = read.unwrap_or_else(|faults| panic!("{}: {faults:?}", path.display()));
+            assert_eq!(format!("{}.toml", file.service.service), name);
+            count += 1;
+        }
+        assert_eq!(count, 9, "{}", recording.display());
+    }
+}
+
+/// The services' files, and a backup of an office with an application and its scans.
+fn record_files(folder: &Path) {
+    copy_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/catalogue"), &folder.join(SERVICES));
+    let office = Office::new();
+    let server = office.serve();
+    let phone = Phone::enrolled(&office, &server, "operator-desa", VILLAGE);
+    let file = begin(&phone, "ktp-el-hilang", "", Person(7));
+    fill(&phone, &office.run(&["catalogue", "show", "ktp-el-hilang"]), &file, office.path());
+    phone.run(&["submit", &file.id]);
+    phone.sync();
+    office.run(&["backup", "--to", folder.join(BACKUP).to_str().unwrap()]);
+}
+
 /// An office and a phone that have been in touch, each with something that the other has not, and their next session.
 #[test]
 #[ignore = "writes a recording of this version"]
@@ -168,4 +237,5 @@ fn record_this_version() {
         frames.iter().map(move |frame| format!("{way} {}\n", HEXLOWER.encode(frame)))
     });
     fs::write(folder.join(FRAMES), lines.collect::<String>()).unwrap();
+    record_files(&folder);
 }

@@ -16,7 +16,7 @@ mod kill;
 mod live;
 mod proxy;
 mod restored;
-mod script;
+pub mod script;
 mod secret;
 mod services;
 mod walk;
