@@ -1,6 +1,7 @@
 //! Stories of the two programs, each told through real processes.
 
 mod bad_input;
+mod bindings;
 mod conflict;
 mod day;
 mod demo;

@@ -28,6 +28,7 @@ mod ended;
 mod engine;
 mod enrol;
 mod fields;
+mod form;
 mod key;
 mod mark;
 mod pen;
@@ -43,6 +44,7 @@ pub use address::{Address, NotAnAddress};
 pub use draft::{Created, Draft, Ready};
 pub use edits::Attached;
 pub use enrol::{Enrolled, enrol, enrol_with};
+pub use form::{FormField, FormRequirement, FormView};
 pub use profile::Profile;
 pub use sync::{Step, SyncReport, Watch, follow, sync};
 pub use view::Found;
@@ -70,6 +72,9 @@ pub enum ClientError {
     /// The office cannot be reached, or the connection broke: nothing is lost, try again.
     #[error("{0}")]
     Network(String),
+    /// The office speaks another version of the protocol.
+    #[error("aplikasi dan Dinas berbeda versi: perbarui aplikasi")]
+    Outdated,
     /// The office said no, in its words.
     #[error("{0}")]
     Office(String),

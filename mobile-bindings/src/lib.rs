@@ -1,128 +1,38 @@
-//! Loket's core for Kotlin and Swift: a thin layer, so that what is tested below is what phones run.
+//! Loket for phones: the client of `loket-core` for Kotlin, Swift and Python, through uniffi.
+//!
+//! A thin layer, so that what is tested below is what phones run. Everything that touches the store or the network is
+//! asynchronous and runs on the library's own threads: no call keeps the caller's thread. A call that is cancelled is
+//! not undone; what it wrote is there. Times are seconds since 1970, ids are lower-case hexadecimal, sentences are in
+//! Indonesian and meant for the officer.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+uniffi::setup_scaffolding!("loket");
 
-use loket_core::client::{ClientError, Phone};
+mod details;
+mod error;
+mod form;
+mod keys;
+mod list;
+mod phone;
+mod pool;
+mod sync;
+mod watch;
 
-uniffi::setup_scaffolding!();
-
-/// Why something could not be done, with a sentence for the officer: what is wrong, and what to do.
-#[derive(Debug, thiserror::Error, uniffi::Error)]
-pub enum LoketError {
-    /// The folder belongs to no enrolled device.
-    #[error("{message}")]
-    NotEnrolled {
-        /// The sentence.
-        message: String,
-    },
-    /// Everything else.
-    #[error("{message}")]
-    Failed {
-        /// The sentence.
-        message: String,
-        /// Whether trying again later may help without anybody doing anything.
-        passing: bool,
-    },
-}
-
-impl From<ClientError> for LoketError {
-    fn from(error: ClientError) -> Self {
-        let message = error.to_string();
-        match error {
-            ClientError::NotEnrolled => Self::NotEnrolled { message },
-            error => Self::Failed { message, passing: error.is_passing() },
-        }
-    }
-}
-
-/// A service that can be filed.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct ServiceSummary {
-    /// Id.
-    pub service: String,
-    /// Title for people.
-    pub title: String,
-    /// Version of its file.
-    pub version: String,
-    /// Variants: ids, the first taken where none is named.
-    pub variants: Vec<String>,
-}
-
-/// An application in a list.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct ApplicationSummary {
-    /// Id.
-    pub id: String,
-    /// Registration number.
-    pub number: String,
-    /// Service.
-    pub service: String,
-    /// Official state.
-    pub state: String,
-    /// How far the work has come: `phone`, `carried`, `office`, `decided`.
-    pub mark: String,
-}
+pub use details::{ApplicationDetails, AvailableAct, MarkedRequirement, RecordLine};
+pub use error::{CallbackFailed, LoketError};
+pub use form::{
+    Choice, Conflict, ConflictValue, FieldKind, Form, FormField, FormRequirement, Lack, LackKind, Scan,
+    ServiceSummary, ServiceVariant, Warning,
+};
+pub use keys::DeviceKey;
+pub use list::{ApplicationSummary, Progress};
+pub use phone::{
+    FieldValue, LoketPhone, NewApplication, PhoneProfile, RequirementScan, Sent, enrol_phone, open_phone,
+};
+pub use sync::{SyncHandle, SyncObserver, SyncReport, SyncStep};
+pub use watch::{ChangeObserver, Subscription};
 
 /// The version of this library.
 #[uniffi::export]
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
-}
-
-/// A phone's folder, opened.
-#[derive(uniffi::Object)]
-pub struct LoketPhone {
-    // Calls come from any thread; the store is used by one at a time.
-    phone: Mutex<Phone>,
-}
-
-#[uniffi::export]
-impl LoketPhone {
-    /// Opens the phone in this folder.
-    #[uniffi::constructor]
-    pub fn open(dir: String) -> Result<Arc<Self>, LoketError> {
-        Ok(Arc::new(Self { phone: Mutex::new(Phone::open(PathBuf::from(dir))?) }))
-    }
-
-    /// The services that can be filed today.
-    pub fn services(&self) -> Vec<ServiceSummary> {
-        let phone = self.phone.lock().unwrap_or_else(PoisonError::into_inner);
-        let summary = |file: Arc<loket_core::catalogue::ServiceFile>| ServiceSummary {
-            service: file.service.service.clone(),
-            title: file.service.title.clone(),
-            version: file.service.version.clone(),
-            variants: file.service.variants.iter().map(|variant| variant.id.clone()).collect(),
-        };
-        phone.services().into_iter().map(summary).collect()
-    }
-
-    /// Every application on this phone.
-    pub fn applications(&self) -> Result<Vec<ApplicationSummary>, LoketError> {
-        let phone = self.phone.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = phone.list()?;
-        let summary = |one: loket_core::replica::list::Listed| ApplicationSummary {
-            id: one.id.to_hex(),
-            number: one.row.number,
-            service: one.row.service,
-            state: one.row.state,
-            mark: one.mark.as_str().to_owned(),
-        };
-        Ok(all.into_iter().map(summary).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_folder_that_is_no_phone_is_told_apart() {
-        let dir = std::env::temp_dir().join(format!("loket-mobile-{}", std::process::id()));
-        let error = LoketPhone::open(dir.display().to_string()).err().unwrap();
-        assert!(matches!(error, LoketError::NotEnrolled { .. }), "{error}");
-        assert!(!dir.exists());
-        assert!(!version().is_empty());
-    }
 }

@@ -18,6 +18,8 @@ use tempfile::TempDir;
 
 /// Longest that one command may take.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(180);
+/// Longest that a compiler of another language may take, which may have to be fetched first.
+pub const COMPILER_LIMIT: Duration = Duration::from_secs(900);
 /// Longest that a server may take until it answers.
 pub const START_LIMIT: Duration = Duration::from_secs(60);
 /// The region of the office in the stories.
@@ -112,12 +114,20 @@ impl Drop for Killed {
 /// # Panics
 /// Where it takes longer than [`COMMAND_LIMIT`].
 pub fn run(command: &mut Command) -> Outcome {
+    run_within(COMMAND_LIMIT, command)
+}
+
+/// As [`run`], with another limit.
+///
+/// # Panics
+/// Where it takes longer.
+pub fn run_within(limit: Duration, command: &mut Command) -> Outcome {
     // Files rather than pipes: nobody has to read them for the process to go on.
     let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
     command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
     let mut child = Killed(command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}")));
     let what = format!("{command:?}");
-    let status = eventually(&what, COMMAND_LIMIT, || child.0.try_wait().unwrap());
+    let status = eventually(&what, limit, || child.0.try_wait().unwrap());
     Outcome { success: status.success(), stdout: text(&mut out), stderr: text(&mut err) }
 }
 

@@ -353,7 +353,7 @@ fn sentence(error: SessionError) -> ClientError {
     match error {
         SessionError::Replica(error) => error.into(),
         SessionError::Protocol(ProtocolError::Ended(code)) => match code {
-            2 => ClientError::Office("aplikasi dan Dinas berbeda versi: perbarui aplikasi".into()),
+            2 => ClientError::Outdated,
             UNKNOWN => ClientError::Office(
                 "Dinas tidak mengenal perangkat ini, atau izinnya sudah dicabut: hubungi Dinas, minta kode baru, lalu \
                  jalankan `enroll` dengan kode itu di folder ini"

@@ -98,9 +98,7 @@ pub(super) fn sentence(error: &tungstenite::Error) -> ClientError {
             "alamat itu tidak menerima sinkronisasi (HTTP {}): periksa alamat Dinas, atau ulangi nanti",
             response.status().as_u16()
         )),
-        tungstenite::Error::Capacity(_) => {
-            ClientError::Office("pesan dari Dinas melampaui batas: perbarui aplikasi".into())
-        }
+        tungstenite::Error::Capacity(_) => ClientError::Outdated,
         tungstenite::Error::Tls(_) | tungstenite::Error::Url(_) => ClientError::Office(
             "sambungan aman ke Dinas gagal: periksa alamat, tanggal perangkat, dan sertifikat Dinas".into(),
         ),

@@ -336,9 +336,7 @@ impl Connection<'_, '_> {
             Frame::Binary(bytes) => self.on_message(bytes.to_vec()).await,
             Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => Ok(false),
             Frame::Close(_) => Err(cut()),
-            Frame::Text(_) => {
-                Err(ClientError::Office("pesan Dinas tidak dikenali: perbarui aplikasi".into()))
-            }
+            Frame::Text(_) => Err(ClientError::Outdated),
         }
     }
 

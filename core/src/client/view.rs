@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{ClientError, Phone, now};
-use crate::checks::Missing;
+use crate::checks::{Missing, WarningState};
 use crate::journal::{EntryHash, Partition};
 use crate::number::Number;
 use crate::replica::ReplicaError;
@@ -101,6 +101,13 @@ impl Phone {
         let found = self.find(name)?;
         let case = self.replica.case(&found.partition, &found.id)?;
         Ok(self.replica.missing(&case, now())?)
+    }
+
+    /// What to look at before it is submitted.
+    pub fn warnings(&self, name: &str) -> Result<Vec<WarningState>, ClientError> {
+        let found = self.find(name)?;
+        let case = self.replica.case(&found.partition, &found.id)?;
+        Ok(self.replica.warnings(&case, now())?)
     }
 
     /// Its open conflicts, as JSON.

@@ -140,7 +140,8 @@ pub struct Marker {
 }
 
 impl Marker {
-    fn listed(&self, partition: Partition, id: EntryHash, row: ApplicationRow) -> Listed {
+    /// The line of an application's row.
+    pub fn listed(&self, partition: Partition, id: EntryHash, row: ApplicationRow) -> Listed {
         // Of an edit that is held here as well the office knows too, or will.
         let held = self.held.get(&id).copied().unwrap_or(0).max(row.held);
         Listed { partition, id, mark: self.mark(&row), held, row }

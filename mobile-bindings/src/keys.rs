@@ -1,0 +1,49 @@
+//! The device's key, where the platform keeps it: Android's Keystore, Apple's Secure Enclave.
+
+use std::sync::Arc;
+
+use loket_core::identity::{CannotSign, PublicKey, Signature, Signer};
+use p256::ecdsa;
+
+use crate::error::{CallbackFailed, LoketError};
+
+/// A P-256 key that never leaves the platform's keystore.
+#[uniffi::export(with_foreign)]
+pub trait DeviceKey: Send + Sync {
+    /// The public key: the uncompressed point, 65 bytes, the first of which is 4.
+    fn public_key(&self) -> Result<Vec<u8>, CallbackFailed>;
+    /// Signs a message by ECDSA over its SHA-256; the signature in DER, as keystores give it, or as r and s of 32
+    /// bytes each.
+    fn sign(&self, message: Vec<u8>) -> Result<Vec<u8>, CallbackFailed>;
+}
+
+/// The platform's key as the client uses it. The public half is asked for once.
+pub(crate) struct PlatformKey {
+    key: Arc<dyn DeviceKey>,
+    public: PublicKey,
+}
+
+impl PlatformKey {
+    pub(crate) fn new(key: Arc<dyn DeviceKey>) -> Result<Self, LoketError> {
+        let refused = || LoketError::SignIn { sentence: CannotSign.to_string() };
+        let point = key.public_key().map_err(|_| refused())?;
+        // A point that is none would only be found out by the office.
+        ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| refused())?;
+        let public = PublicKey(point.try_into().map_err(|_| refused())?);
+        Ok(Self { key, public })
+    }
+}
+
+impl Signer for PlatformKey {
+    fn public_key(&self) -> PublicKey {
+        self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Signature, CannotSign> {
+        let bytes = self.key.sign(message.to_vec()).map_err(|_| CannotSign)?;
+        let read = ecdsa::Signature::from_der(&bytes).or_else(|_| ecdsa::Signature::from_slice(&bytes));
+        let signature = Signature(read.map_err(|_| CannotSign)?.to_bytes().into());
+        // One that does not hold would be refused by everybody who gets it.
+        if self.public.verifies(message, &signature) { Ok(signature) } else { Err(CannotSign) }
+    }
+}

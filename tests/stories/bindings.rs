@@ -1,0 +1,56 @@
+//! The library for phones as app developers use it: each language's bindings are generated from the built library, and
+//! a whole day goes through them, with the office as a process of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use loket_tests::{COMPILER_LIMIT, Office, Server, program, run, run_within};
+
+/// The library, as the build left it.
+fn library() -> PathBuf {
+    program(&format!("{}loket_mobile{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX))
+}
+
+/// Writes the bindings of a language into a folder.
+fn generate(language: &str, folder: &Path) {
+    let mut bindgen = Command::new(program("loket-bindgen"));
+    bindgen.arg("generate").arg("--library").arg(library());
+    bindgen.args(["--language", language, "--no-format", "--out-dir"]).arg(folder);
+    let done = run(&mut bindgen);
+    assert!(done.success, "{}", done.stderr);
+}
+
+/// Tells a program where the office is.
+fn at<'c>(command: &'c mut Command, office: &Office, server: &Server) -> &'c mut Command {
+    command.env("LOKET", program("loket")).env("LOKET_DIR", office.path()).env("LOKET_URL", server.url())
+}
+
+#[test]
+fn a_day_in_python() {
+    let (office, bindings) = (Office::new(), tempfile::tempdir().unwrap());
+    let server = office.serve();
+    generate("python", bindings.path());
+    let library = library();
+    std::os::unix::fs::symlink(&library, bindings.path().join(library.file_name().unwrap())).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/day.py");
+    let mut python = Command::new("python3");
+    python.arg("-B").arg(script).env("PYTHONPATH", bindings.path());
+    let done = run(at(&mut python, &office, &server));
+    assert!(done.success && done.stdout.contains("the day is over"), "{}\n{}", done.stdout, done.stderr);
+}
+
+#[test]
+fn a_day_in_kotlin() {
+    let (office, bindings) = (Office::new(), tempfile::tempdir().unwrap());
+    let server = office.serve();
+    generate("kotlin", bindings.path());
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("kotlin");
+    let library = library();
+    let mut maven = Command::new("mvn");
+    maven.args(["-B", "-q", "-f"]).arg(project.join("pom.xml")).arg("test");
+    maven.arg(format!("-Dloket.bindings={}", bindings.path().display()));
+    maven.arg(format!("-Dloket.build={}", bindings.path().join("target").display()));
+    maven.arg(format!("-Dloket.library={}", library.parent().unwrap().display()));
+    let done = run_within(COMPILER_LIMIT, at(&mut maven, &office, &server));
+    assert!(done.success, "{}\n{}", done.stdout, done.stderr);
+}
