@@ -385,9 +385,11 @@ impl Talk {
         Ok(())
     }
 
-    /// The office believes its own receipts alone; one of a later epoch than its own says that this epoch was lost.
+    /// The office believes its own receipts alone; one of a later epoch than its own says that this epoch was lost, one
+    /// that knows of a newer backup that an older one was restored.
     async fn look_at(&mut self, receipt: Box<Receipt>) -> Result<(), End> {
-        if self.epoch.is_none_or(|epoch| receipt.epoch <= epoch) {
+        let shown = receipt.clone();
+        if !self.with(move |_, library| Ok(library.is_told_by(&shown)?)).await? {
             return Ok(());
         }
         let noticed =

@@ -27,14 +27,24 @@ pub(super) fn run(folder: &Folder) -> Result<Answer, Failure> {
 /// What is waited for, for scripts and people.
 pub(super) fn lines(healing: &[Healing]) -> (Vec<Value>, String) {
     let mut text = String::new();
-    let json = healing.iter().map(|Healing { partition, since, awaited }| {
+    let json = healing.iter().map(|Healing { partition, since, awaited, newer_backup }| {
         let officers: Vec<&str> = awaited.iter().map(|(_, officer)| officer.as_str()).collect();
         text.push_str(&format!("{partition}  menunggu {}\n", officers.join(", ")));
+        if let Some(at) = newer_backup {
+            text.push_str(&format!(
+                "  Ada cadangan yang lebih baru ({}): HP mungkin sudah melepas berkas yang hanya ada di situ. \
+                 Bila masih ada, pulihkan dari cadangan itu.\n",
+                time_text(*at)
+            ));
+        }
         let devices = awaited
             .iter()
             .map(|(device, officer)| json!({ "device": device.to_hex(), "officer": officer }))
             .collect::<Vec<_>>();
-        json!({ "partition": partition.to_string(), "since": time_text(*since), "awaited": devices })
+        json!({
+            "partition": partition.to_string(), "since": time_text(*since), "awaited": devices,
+            "newer_backup": newer_backup.map(time_text),
+        })
     });
     let json: Vec<Value> = json.collect();
     if json.is_empty() {

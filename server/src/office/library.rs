@@ -71,6 +71,13 @@ impl<S: Store> Office<S> {
         Ok(self.replica.store.put(partition, Table::Receipt, BACKUP, Some(&rows::encode(&row)))?)
     }
 
+    /// When the last verified backup of a partition was made, in seconds since 1970; 0 where there is none.
+    pub(super) fn backup_at(&self, partition: &Partition) -> Result<i64, ReplicaError> {
+        let row = self.replica.store.get(partition, Table::Receipt, BACKUP)?;
+        let row: BackupRow = row.map(|bytes| rows::decode(&bytes)).transpose()?.unwrap_or_default();
+        Ok(row.at)
+    }
+
     /// The newest entries that the last verified backup holds of a partition.
     pub(super) fn backup_heads(&self, partition: &Partition) -> Result<Vec<EntryHash>, ReplicaError> {
         let row = self.replica.store.get(partition, Table::Receipt, BACKUP)?;
@@ -85,6 +92,12 @@ impl<S: Store> Office<S> {
 }
 
 impl<S: Store> OfficeLibrary<'_, S> {
+    /// Whether a receipt that a phone shows tells something of the office that it does not know: an epoch later than its
+    /// own, or a backup newer than it knows of.
+    pub fn is_told_by(&self, receipt: &Receipt) -> Result<bool, ReplicaError> {
+        Ok(receipt.epoch > self.epoch || receipt.backup_at > self.backup(&receipt.partition)?.at)
+    }
+
     fn held(&self, partition: &Partition) -> Result<Vec<EntryHash>, ReplicaError> {
         let rows = self.replica.store.scan(partition, Table::Held, b"held/", None, MAX_HELD)?;
         Ok(rows.iter().filter_map(|(key, _)| EntryHash::try_from(key.get(5..)?).ok()).collect())

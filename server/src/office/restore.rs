@@ -18,6 +18,8 @@ use super::{Delivery, OFFICE_EPOCH, Office};
 const HEALING: &[u8] = b"healing";
 /// The row that keeps in which epoch a partition was met.
 const BEGUN: &[u8] = b"begun";
+/// The row that keeps when the newest backup was made of which a phone has heard, where that is newer than this copy.
+const NEWER: &[u8] = b"newer_backup";
 /// Prefix of the rows of the devices that have synced since.
 const SYNCED: &[u8] = b"healed/";
 /// Rows read at a time.
@@ -33,6 +35,9 @@ pub struct Healing {
     pub since: i64,
     /// Devices that have not synced since, each with its officer.
     pub awaited: Vec<(AuthorId, String)>,
+    /// When a backup was made, in seconds since 1970, that is newer than the one restored: phones may have dropped what
+    /// only that one holds.
+    pub newer_backup: Option<i64>,
 }
 
 /// Whether the office is being healed at all; cheap, and a little old at the worst.
@@ -108,10 +113,26 @@ impl<S: Store> Office<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<(), ReplicaError> {
-        if receipt.epoch <= self.office_epoch || !receipt.verifies(&self.public_key()) {
+        let tells = receipt.epoch > self.office_epoch || self.newer_backup(receipt)?.is_some();
+        if !tells || !receipt.verifies(&self.public_key()) {
             return Ok(());
         }
-        self.begin_beyond(receipt.epoch, now, dice)
+        if let Some(at) = self.newer_backup(receipt)? {
+            self.replica.store.put(&receipt.partition, Table::Meta, NEWER, Some(&at.to_be_bytes()))?;
+        }
+        if receipt.epoch > self.office_epoch { self.begin_beyond(receipt.epoch, now, dice) } else { Ok(()) }
+    }
+
+    /// When the backup was made that a receipt tells of, where neither this office nor a receipt before knew of it.
+    fn newer_backup(&self, receipt: &Receipt) -> Result<Option<i64>, ReplicaError> {
+        let known = self.backup_at(&receipt.partition)?.max(self.heard_of(&receipt.partition)?.unwrap_or(0));
+        Ok(Some(receipt.backup_at).filter(|at| *at > known))
+    }
+
+    /// The newest backup of which a phone has told, where it was not known here.
+    fn heard_of(&self, partition: &Partition) -> Result<Option<i64>, ReplicaError> {
+        let row = self.replica.store.get(partition, Table::Meta, NEWER)?;
+        Ok(row.and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?))))
     }
 
     /// A partition of which the copy knew nothing has come back, or was opened just now: it is healed like the others.
@@ -219,7 +240,8 @@ impl<S: Store> Office<S> {
             let row = self.replica.store.get(&partition, Table::Meta, HEALING)?;
             let since = row.and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
             if let Some(since) = since.filter(|_| partition != Partition::Office) {
-                healing.push(Healing { partition, since, awaited: self.awaited(&partition)? });
+                let (awaited, newer_backup) = (self.awaited(&partition)?, self.heard_of(&partition)?);
+                healing.push(Healing { partition, since, awaited, newer_backup });
             }
         }
         Ok(healing)

@@ -508,6 +508,27 @@ fn restored(world: &World, copy: &MemoryStore, now: i64) -> World {
 }
 
 #[test]
+fn an_office_that_was_put_back_to_an_older_backup_hears_of_the_newer_one() {
+    let mut world = World::new();
+    let mut phone = world.phone(1, Role::OperatorDesa, &["33.12.08.2002"]);
+    world.sync(&mut phone);
+    open_many(&mut phone, 1);
+    world.sync(&mut phone);
+    let place: Partition = "33.12.08.2002".parse().unwrap();
+    let copy = world.office.replica.store.clone();
+    let vector = world.office.replica.vector(&place).unwrap();
+    world.office.write(|office| office.backed_up(&place, &vector, NOW + 60)).unwrap();
+    let newest = world.office.replica.store.clone();
+    world.sync(&mut phone);
+    for (copy, heard) in [(copy, Some(NOW + 60)), (newest, None)] {
+        let mut restored = restored(&world, &copy, NOW + 7200);
+        restored.sync(&mut phone);
+        let healing = restored.office.healing().unwrap();
+        assert_eq!(healing[0].newer_backup, heard);
+    }
+}
+
+#[test]
 fn an_office_restored_under_a_clock_that_is_behind_begins_beyond_what_its_phones_have_seen() {
     // In the same second, or earlier: its own entries of the lost epoch tell, or a receipt alone.
     for (earlier, writes) in [(0, true), (1, true), (3600, true), (1, false), (3600, false)] {
