@@ -34,6 +34,9 @@ pub struct ApplicationSummary {
     pub id: String,
     /// Registration number.
     pub number: String,
+    /// Whose it is; nothing before it is filled in and once its data are gone. While names contradict each other,
+    /// one of them.
+    pub name: Option<String>,
     /// Id of the service.
     pub service: String,
     /// Title of the service, for people; its id where its file has not come yet.
@@ -71,6 +74,7 @@ pub(crate) fn summary(catalogue: &Catalogue, listed: Listed) -> ApplicationSumma
         title: service.map_or_else(|| row.service.clone(), |service| service.title.clone()),
         label: label.unwrap_or_else(|| row.state.clone()),
         number: row.number,
+        name: row.name,
         service: row.service,
         variant: row.variant,
         state: row.state,

@@ -240,7 +240,7 @@ impl LoketPhone {
         .await
     }
 
-    /// Applications whose number, service or state holds this text, unsent work included; at most `limit`.
+    /// Applications whose name, number, service or state holds this text, unsent work included; at most `limit`.
     pub async fn search(&self, text: String, limit: u32) -> Result<Vec<ApplicationSummary>, LoketError> {
         if text.chars().count() > MAX_SEARCH {
             return Err(LoketError::input(format!("kata pencarian paling panjang {MAX_SEARCH} huruf")));
@@ -251,7 +251,8 @@ impl LoketPhone {
             let all = listed(phone, phone.list()?);
             let matches = |one: &ApplicationSummary| {
                 [&one.number, &one.title, &one.label, &one.id]
-                    .iter()
+                    .into_iter()
+                    .chain(&one.name)
                     .any(|text| text.to_lowercase().contains(&wanted))
             };
             Ok(all.into_iter().filter(matches).take(limit).collect())

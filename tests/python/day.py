@@ -165,8 +165,9 @@ async def day(folder):
     wrong = [loket.FieldValue(field="nik", value="123")]
     assert "16" in await refused(loket.LoketError.Input, first.set(new.id, wrong))
     await fill(first, new.id, folder)
-    (found,) = await first.search(new.number[-6:], 10)
-    assert found.id == new.id
+    for text in (new.number[-6:], "contoh FIK"):
+        (found,) = await first.search(text, 10)
+        assert found.id == new.id and found.name == "Contoh Fiktif", found
     async def told():
         return seen.changes > 0
     await eventually("the observer is told", told)

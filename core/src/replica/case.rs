@@ -726,6 +726,7 @@ impl<S: Store> Replica<S> {
             fin: state.is_some_and(|state| state.fin),
             gone: case.remains.is_some(),
             sole: case.applied().next().filter(|_| case.document.is_of_first()),
+            name: if case.remains.is_some() { None } else { case.document.register("nama") },
         })
     }
 

@@ -155,6 +155,10 @@ pub struct ApplicationRow {
     /// Position of the only edit that counts, where no more is to be known of its document: it has no row then.
     #[n(19)]
     pub sole: Option<u64>,
+    /// Whose it is, for lists and searches: a person's name. While names contradict each other, one of them.
+    #[n(20)]
+    #[cbor(default)]
+    pub name: Option<String>,
 }
 
 /// An application that the office has let go (`Table::Gone`).

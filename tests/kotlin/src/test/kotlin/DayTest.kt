@@ -200,7 +200,9 @@ class DayTest {
         val wrong = refused<LoketException.Input>("a wrong NIK") { first.set(new.id, listOf(FieldValue("nik", "123"))) }
         assertTrue("16" in wrong) { wrong }
         fill(first, new.id, folder)
-        assertEquals(listOf(new.id), first.search(new.number.takeLast(6), 10u).map { it.id })
+        for (text in listOf(new.number.takeLast(6), "contoh FIK")) {
+            assertEquals(listOf("Contoh Fiktif"), first.search(text, 10u).map { it.name })
+        }
         eventually("the observer is told") { seen.changes.get() > 0 }
         subscription.end()
         subscription.close()
