@@ -14,6 +14,7 @@ mod keys;
 mod list;
 mod phone;
 mod pool;
+mod search;
 mod sync;
 mod watch;
 

@@ -13,6 +13,7 @@ use crate::form::{self, Conflict, Form, Lack, Scan, ServiceSummary, Warning};
 use crate::keys::{DeviceKey, PlatformKey};
 use crate::list::{ApplicationSummary, summary};
 use crate::pool::{on_pool, on_runtime};
+use crate::search::Index;
 
 /// Longest text that is searched for, in characters.
 const MAX_SEARCH: usize = 200;
@@ -108,6 +109,8 @@ pub struct LoketPhone {
     opener: Opener,
     // The store is used by one at a time, on the library's threads.
     phone: Arc<Mutex<Phone>>,
+    // Taken after the phone, never before it.
+    index: Arc<Mutex<Index>>,
 }
 
 fn platform(key: Option<Arc<dyn DeviceKey>>) -> Result<Option<Arc<dyn Signer>>, LoketError> {
@@ -123,7 +126,7 @@ pub async fn open_phone(dir: String, key: Option<Arc<dyn DeviceKey>>) -> Result<
     on_pool(move || {
         let opener = Opener { dir: PathBuf::from(dir), key: platform(key)? };
         let phone = opener.open()?;
-        Ok(Arc::new(LoketPhone { opener, phone: Arc::new(Mutex::new(phone)) }))
+        Ok(LoketPhone::new(opener, phone))
     })
     .await
 }
@@ -146,12 +149,16 @@ pub async fn enrol_phone(
     on_runtime(async move { Ok(client::enrol_with(&dir, &office, &code, key).await?) }).await?;
     on_pool(move || {
         let phone = opener.open()?;
-        Ok(Arc::new(LoketPhone { opener, phone: Arc::new(Mutex::new(phone)) }))
+        Ok(LoketPhone::new(opener, phone))
     })
     .await
 }
 
 impl LoketPhone {
+    fn new(opener: Opener, phone: Phone) -> Arc<Self> {
+        Arc::new(Self { opener, phone: Arc::new(Mutex::new(phone)), index: Arc::default() })
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         &self.opener.dir
     }
@@ -247,15 +254,10 @@ impl LoketPhone {
         }
         let wanted = text.trim().to_lowercase();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let index = Arc::clone(&self.index);
         self.with(move |phone| {
-            let all = listed(phone, phone.list()?);
-            let matches = |one: &ApplicationSummary| {
-                [&one.number, &one.title, &one.label, &one.id]
-                    .into_iter()
-                    .chain(&one.name)
-                    .any(|text| text.to_lowercase().contains(&wanted))
-            };
-            Ok(all.into_iter().filter(matches).take(limit).collect())
+            let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+            index.search(phone, &wanted, limit)
         })
         .await
     }

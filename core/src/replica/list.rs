@@ -99,22 +99,33 @@ impl<S: Store> Replica<S> {
                 Some((at, id)) if partition == at => Some(id),
                 _ => None,
             };
-            let from = from.as_ref().map(EntryHash::as_bytes);
-            let rows = self.store.scan(&partition, Table::Application, &[], from, left)?;
-            if rows.is_empty() {
-                continue;
-            }
-            let marker = self.marker(&partition, me)?;
-            for (key, value) in rows {
-                let id = EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
-                let row: ApplicationRow = rows::decode(&value)?;
-                all.push(marker.listed(partition, id, row));
-            }
+            all.extend(self.list_of(&partition, me, from, left)?);
             if all.len() >= limit {
                 break;
             }
         }
         Ok(all)
+    }
+
+    /// At most `limit` applications of a partition after the named one, by id.
+    pub fn list_of(
+        &self,
+        partition: &Partition,
+        me: &AuthorId,
+        after: Option<EntryHash>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, ReplicaError> {
+        let after = after.as_ref().map(EntryHash::as_bytes);
+        let rows = self.store.scan(partition, Table::Application, &[], after, limit)?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let marker = self.marker(partition, me)?;
+        let listed = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let id = EntryHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("permohonan"))?;
+            Ok(marker.listed(*partition, id, rows::decode(&value)?))
+        };
+        rows.into_iter().map(listed).collect()
     }
 
     /// What tells the marks of a partition's applications on this phone.
