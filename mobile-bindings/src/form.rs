@@ -87,7 +87,7 @@ pub(crate) fn choices(options: &[catalogue::Choice]) -> Vec<Choice> {
 
 /// The form of an application: what its service asks of it now. It changes with what is filled in.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Form {
+pub struct ApplicationForm {
     /// Id of the service.
     pub service: String,
     /// Title of the service.
@@ -245,7 +245,7 @@ pub(crate) fn service(file: &ServiceFile) -> ServiceSummary {
     }
 }
 
-pub(crate) fn form(view: FormView) -> Form {
+pub(crate) fn form(view: FormView) -> ApplicationForm {
     let service = &view.file.service;
     let fields = view.fields.into_iter().filter_map(|asked| {
         let field = service.fields.get(asked.place)?;
@@ -278,7 +278,7 @@ pub(crate) fn form(view: FormView) -> Form {
                 .collect(),
         })
     });
-    Form {
+    ApplicationForm {
         service: service.service.clone(),
         title: service.title.clone(),
         variant: view.variant.clone(),

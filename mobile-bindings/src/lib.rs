@@ -21,11 +21,11 @@ mod watch;
 pub use details::{ApplicationDetails, AvailableAct, MarkedRequirement, RecordLine};
 pub use error::{CallbackFailed, LoketError};
 pub use form::{
-    Choice, Conflict, ConflictValue, FieldKind, Form, FormField, FormRequirement, Lack, LackKind, Scan,
-    ServiceSummary, ServiceVariant, Warning,
+    ApplicationForm, Choice, Conflict, ConflictValue, FieldKind, FormField, FormRequirement, Lack, LackKind,
+    Scan, ServiceSummary, ServiceVariant, Warning,
 };
 pub use keys::DeviceKey;
-pub use list::{ApplicationSummary, Progress};
+pub use list::{ApplicationSummary, WorkProgress};
 pub use phone::{
     FieldValue, LoketPhone, NewApplication, PhoneProfile, RequirementScan, Sent, enrol_phone, open_phone,
 };

@@ -5,7 +5,7 @@ use loket_core::replica::list::{Listed, Mark};
 
 /// How far the work on an application has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
-pub enum Progress {
+pub enum WorkProgress {
     /// Something of it is on this phone alone.
     OnThisPhone,
     /// Another phone has it too.
@@ -16,7 +16,7 @@ pub enum Progress {
     Decided,
 }
 
-impl From<Mark> for Progress {
+impl From<Mark> for WorkProgress {
     fn from(mark: Mark) -> Self {
         match mark {
             Mark::Phone => Self::OnThisPhone,
@@ -48,7 +48,7 @@ pub struct ApplicationSummary {
     /// The state's words for people.
     pub label: String,
     /// How far the work on it has come.
-    pub progress: Progress,
+    pub progress: WorkProgress,
     /// Revision that was submitted last; 0 before the first.
     pub revision: u32,
     /// Whether everything about it has ended.

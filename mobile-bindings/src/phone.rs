@@ -9,7 +9,7 @@ use loket_core::replica::list::Listed;
 
 use crate::details::{ApplicationDetails, details};
 use crate::error::LoketError;
-use crate::form::{self, Conflict, Form, Lack, Scan, ServiceSummary, Warning};
+use crate::form::{self, ApplicationForm, Conflict, Lack, Scan, ServiceSummary, Warning};
 use crate::keys::{DeviceKey, PlatformKey};
 use crate::list::{ApplicationSummary, summary};
 use crate::pool::{on_pool, on_runtime};
@@ -289,7 +289,7 @@ impl LoketPhone {
     }
 
     /// Its form: what is asked now, and what stands there.
-    pub async fn form(&self, name: String) -> Result<Form, LoketError> {
+    pub async fn form(&self, name: String) -> Result<ApplicationForm, LoketError> {
         self.with(move |phone| Ok(form::form(phone.form(&name)?))).await
     }
 

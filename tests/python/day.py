@@ -161,7 +161,7 @@ async def day(folder):
     seen = Throws()
     subscription = first.observe(seen)
     new = await first.create(loket.NewApplication(service=SERVICE))
-    assert new.progress == loket.Progress.ON_THIS_PHONE and new.number.startswith(VILLAGE.replace(".", ""))
+    assert new.progress == loket.WorkProgress.ON_THIS_PHONE and new.number.startswith(VILLAGE.replace(".", ""))
     wrong = [loket.FieldValue(field="nik", value="123")]
     assert "16" in await refused(loket.LoketError.Input, first.set(new.id, wrong))
     await fill(first, new.id, folder)
@@ -213,7 +213,7 @@ async def day(folder):
     handle.stop()
     assert (await handle.finished()).entries_received > 0
     details = await first.application(new.number)
-    assert details.summary.progress == loket.Progress.DECIDED and details.record[-1].act == "serah", details
+    assert details.summary.progress == loket.WorkProgress.DECIDED and details.record[-1].act == "serah", details
     # Opened again, everything is there.
     again = await loket.open_phone(str(folder / "satu"), None)
     assert [one.id for one in await again.applications(None, 50)] == [new.id]

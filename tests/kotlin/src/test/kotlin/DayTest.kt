@@ -196,7 +196,7 @@ class DayTest {
         val seen = Throws()
         val subscription = first.observe(seen)
         val new = first.create(NewApplication(service = SERVICE))
-        assertEquals(Progress.ON_THIS_PHONE, new.progress)
+        assertEquals(WorkProgress.ON_THIS_PHONE, new.progress)
         val wrong = refused<LoketException.Input>("a wrong NIK") { first.set(new.id, listOf(FieldValue("nik", "123"))) }
         assertTrue("16" in wrong) { wrong }
         fill(first, new.id, folder)
@@ -264,7 +264,7 @@ class DayTest {
         handle.stop()
         assertTrue(handle.finished().entriesReceived > 0u)
         val details = first.application(new.number)
-        assertEquals(Progress.DECIDED, details.summary.progress)
+        assertEquals(WorkProgress.DECIDED, details.summary.progress)
         assertEquals("serah", details.record.last().act)
 
         // Opened again with the same key everything is there; another key opens nothing.
