@@ -250,7 +250,13 @@ impl Thread {
         }
         while !self.lost {
             let (idle, stop) = match runtime.block_on(self.next()) {
-                Ok(Some(command)) => (false, self.work(command)),
+                Ok(Some(command)) => {
+                    // What another process published may be what this command is about.
+                    if self.is_well() {
+                        self.look();
+                    }
+                    (false, self.work(command))
+                }
                 Ok(None) => (false, true),
                 Err(_) => (true, false),
             };
