@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use loket_core::client::{self, ClientError, Draft, Phone};
 use loket_core::identity::Signer;
+use loket_core::replica::ReplicaError;
 use loket_core::replica::list::Listed;
 
 use crate::details::{ApplicationDetails, details};
@@ -108,9 +109,26 @@ impl Opener {
 pub struct LoketPhone {
     opener: Opener,
     // The store is used by one at a time, on the library's threads.
-    phone: Arc<Mutex<Phone>>,
+    phone: Arc<Mutex<Open>>,
     // Taken after the phone, never before it.
     index: Arc<Mutex<Index>>,
+}
+
+/// A phone that is open, and what it has read of what others wrote.
+struct Open {
+    phone: Phone,
+    version: Option<i64>,
+}
+
+impl Open {
+    /// The phone, with the services that a sync beside it has brought.
+    fn current(&mut self) -> Result<&mut Phone, LoketError> {
+        let version = self.phone.replica.store.data_version().map_err(ReplicaError::from)?;
+        if self.version.replace(version).is_some_and(|before| before != version) {
+            self.phone.replica.read_office_files()?;
+        }
+        Ok(&mut self.phone)
+    }
 }
 
 fn platform(key: Option<Arc<dyn DeviceKey>>) -> Result<Option<Arc<dyn Signer>>, LoketError> {
@@ -156,7 +174,9 @@ pub async fn enrol_phone(
 
 impl LoketPhone {
     fn new(opener: Opener, phone: Phone) -> Arc<Self> {
-        Arc::new(Self { opener, phone: Arc::new(Mutex::new(phone)), index: Arc::default() })
+        let version = phone.replica.store.data_version().ok();
+        let open = Open { phone, version };
+        Arc::new(Self { opener, phone: Arc::new(Mutex::new(open)), index: Arc::default() })
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -173,11 +193,11 @@ impl LoketPhone {
     ) -> Result<T, LoketError> {
         let phone = Arc::clone(&self.phone);
         on_pool(move || {
-            let mut phone = phone.lock().unwrap_or_else(PoisonError::into_inner);
-            let done = work(&mut phone);
+            let mut open = phone.lock().unwrap_or_else(PoisonError::into_inner);
+            let done = open.current().and_then(work);
             if matches!(done, Err(LoketError::Defect { .. })) {
                 // The medium may have failed: opened anew and checked before it is used again.
-                let _ = phone.mend();
+                let _ = open.phone.mend();
             }
             done
         })
