@@ -64,12 +64,10 @@ impl Indexed {
         }
         match self.touched(phone, partition)? {
             Some(touched) => {
+                let marker = phone.replica.marker(partition, &phone.author())?;
                 for id in touched {
                     match phone.replica.row(partition, &id)? {
-                        Some(row) => {
-                            let marker = phone.replica.marker(partition, &phone.author())?;
-                            self.put(phone, marker.listed(*partition, id, row));
-                        }
+                        Some(row) => self.put(phone, marker.listed(*partition, id, row)),
                         None => drop(self.texts.remove(&id)),
                     }
                 }
@@ -95,10 +93,13 @@ impl Indexed {
         phone: &Phone,
         partition: &Partition,
     ) -> Result<Option<BTreeSet<EntryHash>>, LoketError> {
+        if self.position == 0 {
+            return Ok(None);
+        }
         let entries = phone.replica.store.entries(partition, Query::After(self.position), MAX_NEW + 1);
         let entries = entries.map_err(loket_core::replica::ReplicaError::from)?;
         let office = phone.replica.office_author();
-        if self.position == 0 || entries.len() > MAX_NEW {
+        if entries.len() > MAX_NEW {
             return Ok(None);
         }
         let mut touched = BTreeSet::new();

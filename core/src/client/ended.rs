@@ -25,9 +25,10 @@ impl Phone {
         if self.replica.meta(UNKNOWN)?.is_some() {
             return Ok(true);
         }
+        let scope = self.replica.scope_of(&self.author())?;
         let mut any = false;
-        for partition in self.places()? {
-            if !has_ended(&self.replica, &partition)? {
+        for partition in scope.iter().filter(is_place) {
+            if !has_ended(&self.replica, partition)? {
                 return Ok(false);
             }
             any = true;
@@ -37,9 +38,9 @@ impl Phone {
 
     /// Takes note of which partitions the office exchanges with this phone.
     pub(super) fn note_ended(&mut self, unnamed: &BTreeSet<Partition>) -> Result<(), ClientError> {
-        let places = self.places()?;
-        let over = !places.is_empty() && places.iter().all(|place| unnamed.contains(place));
         let mut exchanged = self.replica.scope_of(&self.author())?;
+        let mut places = exchanged.iter().filter(is_place).peekable();
+        let over = places.peek().is_some() && places.all(|place| unnamed.contains(place));
         if over {
             // What was opened here before this phone knew is held like the rest, and no certificate comes for it.
             exchanged.extend(self.replica.store.partitions()?.iter().filter(|p| **p != Partition::Office));
@@ -70,10 +71,8 @@ impl Phone {
         self.replica.transaction(|replica| replica.set_meta(UNKNOWN, Some(&[])))?;
         Ok(())
     }
+}
 
-    /// Places of which the phone has a certificate, one that has ended at the office included.
-    fn places(&self) -> Result<Vec<Partition>, ClientError> {
-        let scope = self.replica.scope_of(&self.author())?;
-        Ok(scope.into_iter().filter(|partition| matches!(partition, Partition::Place(_))).collect())
-    }
+fn is_place(partition: &&Partition) -> bool {
+    matches!(partition, Partition::Place(_))
 }

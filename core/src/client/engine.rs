@@ -246,16 +246,16 @@ impl Engine {
         let journals = replica.journals(partition)?;
         let receipt = replica.receipt(partition)?;
         let vector = receipt.map(|receipt| receipt.vector).unwrap_or_default();
+        // Of what goes on in a partition that it was put out of it hears nothing.
+        let ended = has_ended(replica, partition)?;
         let certified = replica.certificate(partition, &me)?.is_some_and(|row| row.revoked.is_none());
-        let certified = certified && !has_ended(replica, partition)?;
+        let certified = certified && !ended;
         let office = replica.office_author();
         let mut awaited = journals.iter().filter(|(_, row)| certified || row.journal.author == me);
         if awaited.any(|(id, row)| !vector.covers(id, row.head.seq)) {
             return Ok(Some(format!("tanda terima Dinas untuk wilayah {partition}")));
         }
-        // Of what goes on in a partition that it was put out of it hears nothing.
-        let hears = certified || *partition == Partition::Office || !has_ended(replica, partition)?;
-        let lacks = hears
+        let lacks = !ended
             && vector.0.iter().any(|(id, head)| match journals.get(id) {
                 None => true,
                 Some(row) => row.journal.author == office && row.head.seq < head.seq,

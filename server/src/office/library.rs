@@ -31,6 +31,12 @@ struct BackupRow {
     heads: Vec<(JournalId, Head)>,
 }
 
+/// What the last verified backup holds of a partition; nothing where there is none.
+fn backup_of<S: Store>(replica: &Replica<S>, partition: &Partition) -> Result<BackupRow, ReplicaError> {
+    let row = replica.store.get(partition, Table::Receipt, BACKUP)?;
+    Ok(row.map(|bytes| rows::decode(&bytes)).transpose()?.unwrap_or_default())
+}
+
 /// Receipts that are kept signed.
 const MAX_CACHED: usize = 10_000;
 
@@ -73,16 +79,12 @@ impl<S: Store> Office<S> {
 
     /// When the last verified backup of a partition was made, in seconds since 1970; 0 where there is none.
     pub(super) fn backup_at(&self, partition: &Partition) -> Result<i64, ReplicaError> {
-        let row = self.replica.store.get(partition, Table::Receipt, BACKUP)?;
-        let row: BackupRow = row.map(|bytes| rows::decode(&bytes)).transpose()?.unwrap_or_default();
-        Ok(row.at)
+        Ok(backup_of(&self.replica, partition)?.at)
     }
 
     /// The newest entries that the last verified backup holds of a partition.
     pub(super) fn backup_heads(&self, partition: &Partition) -> Result<Vec<EntryHash>, ReplicaError> {
-        let row = self.replica.store.get(partition, Table::Receipt, BACKUP)?;
-        let row: BackupRow = row.map(|bytes| rows::decode(&bytes)).transpose()?.unwrap_or_default();
-        Ok(row.heads.into_iter().map(|(_, head)| head.hash).collect())
+        Ok(backup_of(&self.replica, partition)?.heads.into_iter().map(|(_, head)| head.hash).collect())
     }
 
     /// The office's epoch: a new one begins with a restored backup.
@@ -104,8 +106,7 @@ impl<S: Store> OfficeLibrary<'_, S> {
     }
 
     fn backup(&self, partition: &Partition) -> Result<BackupRow, ReplicaError> {
-        let row = self.replica.store.get(partition, Table::Receipt, BACKUP)?;
-        Ok(row.map(|bytes| rows::decode(&bytes)).transpose()?.unwrap_or_default())
+        backup_of(self.replica, partition)
     }
 
     fn make(&self, partition: &Partition) -> Result<Receipt, ReplicaError> {

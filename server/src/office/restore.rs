@@ -113,11 +113,12 @@ impl<S: Store> Office<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<(), ReplicaError> {
-        let tells = receipt.epoch > self.office_epoch || self.newer_backup(receipt)?.is_some();
+        let newer = self.newer_backup(receipt)?;
+        let tells = receipt.epoch > self.office_epoch || newer.is_some();
         if !tells || !receipt.verifies(&self.public_key()) {
             return Ok(());
         }
-        if let Some(at) = self.newer_backup(receipt)? {
+        if let Some(at) = newer {
             self.replica.store.put(&receipt.partition, Table::Meta, NEWER, Some(&at.to_be_bytes()))?;
         }
         if receipt.epoch > self.office_epoch { self.begin_beyond(receipt.epoch, now, dice) } else { Ok(()) }
