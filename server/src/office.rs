@@ -21,6 +21,7 @@ use admission::{Admission, Allowances};
 pub mod admission;
 pub mod attachments;
 pub mod desk;
+pub mod drafts;
 pub mod files;
 pub mod held;
 pub mod jobs;

@@ -12,6 +12,7 @@ use crate::attachments::Shelves;
 use crate::config::{dice, limits, now};
 use crate::ingest::{Unavailable, Writer};
 use crate::office::Office;
+use crate::office::drafts::Ended;
 use crate::office::retention::Retained;
 use crate::serve::Course;
 
@@ -30,6 +31,17 @@ pub async fn run(writer: Writer, shelves: Shelves, mut course: watch::Receiver<C
 }
 
 async fn look(writer: &Writer, shelves: &Shelves) -> Result<(), Unavailable> {
+    loop {
+        match writer.write(false, |office| office.end_drafts(now(), &mut dice)).await? {
+            Ok(Ended { looked: 0, .. }) => break,
+            Ok(Ended { ended: 0, .. }) => {}
+            Ok(Ended { ended, .. }) => info!(ended, "drafts that nobody submitted were taken back"),
+            Err(error) => {
+                error!(%error, "drafts that nobody submitted could not be taken back");
+                break;
+            }
+        }
+    }
     loop {
         match writer.write(false, |office| office.retain(now(), &mut dice)).await? {
             Ok(Retained { jobs: 0, .. }) => break,

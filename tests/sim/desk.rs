@@ -176,9 +176,11 @@ impl World {
                 let vector = office.replica.vector(&partition)?;
                 office.backed_up(&partition, &vector, now)?;
             }
-            office.retain(now + SEASON, &mut |bytes| dice.fill(bytes))
+            let ended = office.end_drafts(now + SEASON, &mut |bytes| dice.fill(bytes))?.ended;
+            Ok((office.retain(now + SEASON, &mut |bytes| dice.fill(bytes))?, ended))
         });
-        let (retained, news) = backed_up.map_err(|e| format!("backup: {e}"))?;
+        let ((retained, ended), news) = backed_up.map_err(|e| format!("backup: {e}"))?;
+        *self.counts.entry("drafts taken back".into()).or_default() += ended as u64;
         *self.counts.entry("retired".into()).or_default() += retained.retired as u64;
         self.note(format!("the office is backed up, {} leave the phones", retained.retired));
         self.unlink();

@@ -13,7 +13,7 @@ use loket_core::replica::rows::{self, ApplicationRow, AttachmentRow};
 use loket_core::store::memory::MemoryStore;
 use loket_core::store::{Query, Store, Table};
 use loket_core::sync::message::Message;
-use loket_core::workflow::{Decision, Event, Frozen, State, Who, apply, available, state};
+use loket_core::workflow::{ACT_LAPSE, Decision, Event, Frozen, State, Who, apply, available, state};
 use loket_server::office::verify::verify;
 
 use super::world::World;
@@ -440,7 +440,10 @@ fn states_move_by_acts(world: &mut World) -> Result<(), String> {
                 } else if decision.kind == Event::Done {
                     only_corrections(&case, before.frozen.as_ref(), decision)?;
                     let offers = available(&file.service, &before, decision.actor.role);
-                    if !offers.iter().any(|offer| offer.act == decision.act) {
+                    // A draft's end is offered to nobody: it is the office's own.
+                    let lapsed = decision.act == ACT_LAPSE && decision.actor.who == Who::Office;
+                    let offered = offers.iter().any(|offer| offer.act == decision.act);
+                    if !lapsed && !offered || lapsed && before.revision > 0 {
                         return Err(format!("{} on {id} in {} was not available", decision.act, before.code));
                     }
                 }

@@ -198,6 +198,10 @@ impl Check<'_> {
             let cure = "Tulis berapa hari data disimpan di Dinas";
             self.error("retention_days", "Data di Dinas langsung dihapus", cure);
         }
+        if service.retention_days.draft == 0 {
+            let cure = "Tulis setelah berapa hari tanpa perubahan draf ditarik, misalnya 180";
+            self.error("retention_days", "Draf langsung ditarik", cure);
+        }
         for (i, variant) in service.variants.iter().enumerate() {
             self.id(&format!("variants.{i}.id"), &variant.id);
             self.words(&format!("variants.{i}.title"), &variant.title, MAX_LABEL);

@@ -129,14 +129,21 @@ pub enum NotifyAt {
     Siap,
 }
 
-/// How long data are kept after the application is final, in days.
+/// How long data are kept, in days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
-    /// On phones.
+    /// On phones, after the application is final.
     pub phone: u32,
-    /// At the office.
+    /// At the office, after the application is final.
     pub office: u32,
+    /// A draft that nobody touches, until the office takes it back.
+    #[serde(default = "draft_days")]
+    pub draft: u32,
+}
+
+fn draft_days() -> u32 {
+    180
 }
 
 /// A variant of a service.

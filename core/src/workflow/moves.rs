@@ -11,6 +11,8 @@ use super::state::{Position, State};
 pub const ACT_RELEASE: &str = "lepaskan";
 /// The engine's act under which the arrival of the attachments is recorded.
 pub const ACT_COMPLETE: &str = "lampiran_lengkap";
+/// The engine's act that ends a draft which nobody went on with.
+pub const ACT_LAPSE: &str = "gugur";
 /// Prefix of a need (and a parameter) that marks a requirement: `tanda.<requirement>`.
 pub const MARK_PREFIX: &str = "tanda.";
 /// What a requirement can be marked with: code, label.
@@ -36,6 +38,8 @@ pub(super) enum Move<'a> {
     Act(ActRef<'a>),
     /// Into the queue without attachments.
     Release,
+    /// A draft that nobody went on with ends.
+    Lapse,
 }
 
 /// The state in which an application waits for its attachments.
@@ -55,8 +59,10 @@ pub(super) fn moves<'a>(service: &'a Service, state: &State) -> Vec<Move<'a>> {
         _ => false,
     };
     let release = (state.position == Position::AwaitingAttachments).then_some(Move::Release);
+    let draft = state.revision == 0 && state.position == Position::Step(0);
+    let lapse = draft.then_some(Move::Lapse);
     let acts = service.acts().into_iter().map(|(_, found)| found).filter(here).map(Move::Act);
-    release.into_iter().chain(acts).collect()
+    release.into_iter().chain(acts).chain(lapse).collect()
 }
 
 fn may_withdraw(service: &Service, state: &State) -> bool {
@@ -78,7 +84,7 @@ fn may_withdraw(service: &Service, state: &State) -> bool {
 /// several steps under one name).
 pub(super) fn known<'a>(service: &'a Service, act: &str) -> Vec<Move<'a>> {
     let acts = service.acts().into_iter().map(|(_, found)| Move::Act(found));
-    acts.chain([Move::Release]).filter(|found| found.act() == act).collect()
+    acts.chain([Move::Release, Move::Lapse]).filter(|found| found.act() == act).collect()
 }
 
 impl<'a> Move<'a> {
@@ -91,6 +97,7 @@ impl<'a> Move<'a> {
             Move::Act(ActRef::Parallel(act)) => &act.act,
             Move::Act(ActRef::Withdraw(withdraw)) => &withdraw.act,
             Move::Release => ACT_RELEASE,
+            Move::Lapse => ACT_LAPSE,
         }
     }
 
@@ -99,6 +106,7 @@ impl<'a> Move<'a> {
         match self {
             Move::Act(found) => found.label(),
             Move::Release => "Lepaskan ke antrian tanpa menunggu lampiran",
+            Move::Lapse => "Gugur karena tidak dilanjutkan",
         }
     }
 
@@ -107,6 +115,8 @@ impl<'a> Move<'a> {
         match self {
             Move::Act(found) => found.roles(),
             Move::Release => RELEASE_ROLES,
+            // Nobody's: the office's own, by its clock.
+            Move::Lapse => &[],
         }
     }
 
@@ -114,7 +124,7 @@ impl<'a> Move<'a> {
     pub(super) fn kind(&self) -> ActKind {
         match self {
             Move::Act(found) => found.kind(),
-            Move::Release => ActKind::Catat,
+            Move::Release | Move::Lapse => ActKind::Catat,
         }
     }
 
@@ -149,7 +159,7 @@ impl<'a> Move<'a> {
     pub(super) fn declared_needs(&self) -> &'a [Need] {
         match self {
             Move::Act(found) => found.needs(),
-            Move::Release => &[],
+            Move::Release | Move::Lapse => &[],
         }
     }
 
@@ -182,7 +192,7 @@ impl<'a> Move<'a> {
             Move::Act(ActRef::Outcome(..)) | Move::Release => ReasonNeed::Required,
             Move::Act(ActRef::Parallel(act)) if act.reason => ReasonNeed::Required,
             Move::Act(ActRef::Withdraw(_)) => ReasonNeed::Optional,
-            Move::Act(_) => ReasonNeed::None,
+            Move::Act(_) | Move::Lapse => ReasonNeed::None,
         }
     }
 
@@ -190,7 +200,7 @@ impl<'a> Move<'a> {
     pub(super) fn notify(&self) -> Option<&'a str> {
         match self {
             Move::Act(found) => found.notify(),
-            Move::Release => None,
+            Move::Release | Move::Lapse => None,
         }
     }
 }

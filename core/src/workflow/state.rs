@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalogue::line::WITHDRAWN;
+use crate::catalogue::line::{CANCELLED, WITHDRAWN};
 use crate::catalogue::{ActKind, ActRef, OutcomeKind, Papers, Service, Step};
 
 use super::moves::{self, Move, NEED_OLD_CARD, NEED_SERIAL};
@@ -171,6 +171,7 @@ fn carry_out(service: &Service, state: &mut State, way: &Move<'_>, decision: &De
     note_old_card(state, way, decision);
     match way {
         Move::Release => state.wait_for(service, 1, at),
+        Move::Lapse => state.end(CANCELLED, at),
         Move::Act(ActRef::Step(0, _)) => submit(service, state, decision),
         Move::Act(ActRef::Step(index, step)) => advance(service, state, *index, step, decision),
         Move::Act(ActRef::Withdraw(_)) => state.end(WITHDRAWN, at),

@@ -146,16 +146,20 @@ impl<S: Store> Office<S> {
     }
 
     /// Brings what follows from a case's record up to date: its place in the queues, its jobs.
-    pub(super) fn follow_up(&mut self, case: &Case, _now: i64) -> Result<(), ReplicaError> {
+    pub(super) fn follow_up(&mut self, case: &Case, now: i64) -> Result<(), ReplicaError> {
         self.write_jobs(case)?;
         let Some(mut row) = self.replica.row(&case.partition, &case.id)? else { return Ok(()) };
-        let wanted = self.queue_key(case);
+        let draft = Self::draft_key(case, &row, now);
+        let is_draft = draft.is_some();
+        let wanted = draft.or_else(|| self.queue_key(case));
         if row.queue != wanted {
             if let Some(old) = &row.queue {
                 self.replica.store.put(&Partition::Office, Table::Queue, old, None)?;
             }
-            if let Some(new) = &wanted {
-                self.put_local(Table::Queue, new, &(case.partition, case.id))?;
+            match &wanted {
+                Some(new) if is_draft => self.put_draft(new, case)?,
+                Some(new) => self.put_local(Table::Queue, new, &(case.partition, case.id))?,
+                None => {}
             }
             row.queue = wanted;
             self.replica.put_row(&case.partition, &case.id, &row)?;

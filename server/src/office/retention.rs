@@ -30,7 +30,7 @@ const MAX_REMAINS: usize = 128 << 10;
 /// Entries of one application that are looked at.
 const MAX_ENTRIES: usize = loket_core::replica::MAX_HISTORY;
 /// Seconds until a look at what cannot be done yet: no backup holds it, or a scan of it has not come.
-const AGAIN: i64 = 3600;
+pub(super) const AGAIN: i64 = 3600;
 /// Seconds of a day.
 const DAY: i64 = 24 * 3600;
 /// Prefix of the jobs: due, partition, application.
@@ -272,6 +272,7 @@ fn due_of(key: &[u8]) -> i64 {
     due.map_or(0, i64::from_be_bytes)
 }
 
-fn after(since: i64, days: u32) -> i64 {
+/// So many days later.
+pub(super) fn after(since: i64, days: u32) -> i64 {
     since.saturating_add(i64::from(days) * DAY)
 }

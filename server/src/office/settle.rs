@@ -78,7 +78,7 @@ impl<S: Store> Office<S> {
     }
 
     /// An event of the office itself.
-    fn own_event(&self, case: &Case, now: i64) -> Decision {
+    pub(super) fn own_event(&self, case: &Case, now: i64) -> Decision {
         Decision {
             act: String::new(),
             kind: Event::Complete,

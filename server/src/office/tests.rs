@@ -261,6 +261,40 @@ fn sessions_cost_what_they_promise() {
     assert!(super::verify::verify(&world.office.replica).unwrap().faults.is_empty());
 }
 
+/// Journals whose devices are gone stay in the vectors: that costs a few bytes each where something has changed, and
+/// nothing where nothing has.
+#[test]
+fn journals_that_have_ended_cost_a_few_bytes() {
+    const GONE: u64 = 100;
+    let place = "33.12.08.2002".parse().unwrap();
+    let costs = [0, GONE].map(|gone| {
+        let mut world = World::new();
+        let mut first = world.phone(1, Role::OperatorDesa, &["33.12.08.2002"]);
+        for seed in 0..gone {
+            let mut phone = world.phone(100 + seed, Role::OperatorDesa, &["33.12.08.2002"]);
+            world.sync(&mut phone);
+            open_many(&mut phone, 1);
+            world.sync(&mut phone);
+            let (author, dice) = (phone.key.author(), &mut *world.dice);
+            world.office.write(|office| office.revoke(&author, "rusak", dice)).unwrap();
+        }
+        world.sync(&mut first);
+        let idle = world.sync(&mut first);
+        open_many(&mut first, 1);
+        let one = world.sync(&mut first);
+        let vector = world.office.replica.vector(&place).unwrap();
+        (idle.up + idle.down, one.up + one.down, vector)
+    });
+    let [(idle, one, few), (idle_after, one_after, many)] = costs;
+    assert_eq!(many.0.len() as u64, few.0.len() as u64 + GONE);
+    let said: Vec<_> = many.0.iter().map(|(id, head)| (*id, head.seq, head.hash)).collect();
+    let each = loket_core::journal::encode(&said).len() / said.len();
+    println!("idle {idle} {idle_after}, one {one} {one_after}, a journal {each}");
+    assert!(idle_after <= idle + 8, "{idle} {idle_after}");
+    assert!(one_after <= one + 4 * GONE as usize, "{one} {one_after}");
+    assert!(each <= 72, "{each}");
+}
+
 #[test]
 fn a_request_is_answered_once_and_both_phones_hear_of_it() {
     let mut world = World::new();
