@@ -1,5 +1,5 @@
-//! What the worst document costs that one device can make within its limits. Not part of `tests/run`, since it measures
-//! and promises nothing: `cargo test --release -p loket-tests worst -- --ignored --nocapture`.
+//! What the worst document costs that one device can make within its limits. What measures is not part of `tests/run`:
+//! `cargo test --release -p loket-tests worst -- --ignored --nocapture`.
 
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use loket_core::journal::run::{Head, Run, WireEntry, signed_bytes};
 use loket_core::journal::{
     ChangeHash, Content, EntryHash, HEADER_VERSION, Header, Journal, StoredEntry, actor, body_hash,
 };
-use loket_core::replica::case::Standing;
-use loket_core::replica::rules::MAX_EDITS;
+use loket_core::replica::case::{CaseEdit, Standing};
+use loket_core::replica::rules::{Hold, MAX_EDITS};
 use loket_core::replica::write::text;
 use loket_server::office::admission::JOURNALS;
 use loket_server::office::{Delivered, Delivery};
@@ -142,26 +142,45 @@ fn the_worst_document_of_lines_that_look_at_nobody() {
 
 /// Every edit takes over another line's last one, so that none can be replayed before that, and none stands where the
 /// document does; each line comes as a whole.
+fn look_at_each_other(lines: &mut [Line], all: &mut All, application: EntryHash, rounds: usize) -> Vec<Run> {
+    let count = lines.len();
+    let mut entries: Vec<Vec<WireEntry>> = lines.iter().map(|_| Vec::new()).collect();
+    for _ in 0..rounds {
+        // All look at what the others had before this round, so that nobody stands where the document does.
+        let before: Vec<_> = lines.iter().map(|line| Some((line.entry?, line.last))).collect();
+        for n in 0..count {
+            let other = before[(n + 1) % count];
+            entries[n].push(lines[n].edit(all, application, other));
+        }
+    }
+    lines.iter().zip(entries).map(|(line, entries)| line.sign(entries)).collect()
+}
+
 #[test]
 #[ignore = "measures"]
 fn the_worst_document_of_lines_that_look_at_each_other() {
-    const AT_ONCE: usize = 100;
     let (mut pair, application, mut all, mut lines) = bench();
-    let count = lines.len();
-    let mut edits = 0;
-    for _ in 0..MAX_EDITS / AT_ONCE {
-        let mut entries: Vec<Vec<WireEntry>> = lines.iter().map(|_| Vec::new()).collect();
-        for _ in 0..AT_ONCE {
-            // All look at what the others had before this round, so that nobody stands where the document does.
-            let before: Vec<_> = lines.iter().map(|line| Some((line.entry?, line.last))).collect();
-            for n in 0..count {
-                let other = before[(n + 1) % count];
-                entries[n].push(lines[n].edit(&mut all, application, other));
-            }
-        }
-        edits += count * AT_ONCE;
-        let runs = lines.iter().zip(entries).map(|(line, entries)| line.sign(entries)).collect();
+    for part in 1..=2 {
+        let rounds = MAX_EDITS / lines.len() / 2;
+        let runs = look_at_each_other(&mut lines, &mut all, application, rounds);
         let took = deliver(&mut pair, 9, runs);
-        told(&pair, application, edits, "the last 800 at once", took);
+        told(&pair, application, part * rounds * lines.len(), "half of what may be, at once", took);
     }
+}
+
+/// What one device can make of one application by several journals is no more than by one, as soon as they build on each
+/// other.
+#[test]
+fn edits_of_several_journals_count_together() {
+    let (mut pair, application, mut all, mut lines) = bench();
+    let rounds = MAX_EDITS / lines.len() + 2 * lines.len();
+    let runs = look_at_each_other(&mut lines, &mut all, application, rounds);
+    deliver(&mut pair, 9, runs);
+    let case = pair.office.replica.judged_case(&VILLAGE.parse().unwrap(), &application).unwrap();
+    let applied = case.edits.iter().filter(|edit| edit.standing == Standing::Applied).count();
+    // What a line had last is known to the line furthest from it as many rounds later as there are lines.
+    assert!((MAX_EDITS..MAX_EDITS + lines.len() * lines.len()).contains(&applied), "{applied}");
+    let held = |edit: &&CaseEdit| edit.standing == Standing::Held(Hold::TooMany);
+    assert!(case.edits.iter().filter(held).count() > 0);
+    assert!(case.edits.iter().all(|edit| edit.standing != Standing::Waiting));
 }

@@ -434,42 +434,56 @@ mod tests {
         assert_eq!(copy.heads(), document.heads());
     }
 
-    #[test]
-    fn lines_replayed_along_branches_are_what_they_are_without() {
-        let mut one = Document::default();
-        let root = one.replay(&[], &A, 1, &[op("alamat", "x")], None).unwrap();
-        let mut other = one.clone();
-        let mut branches = Branches::default();
-        // Each actor makes one edit. Three lines go on from the first edit; some look at another line's last edit, or
-        // at that alone, or go back behind it.
-        let mut lines = [root; 3];
-        let mut past = vec![root];
-        for n in 0..90_usize {
-            let (at, next) = (n % 3, (n + 1) % 3);
-            let mut parents = match n % 7 {
-                3 => vec![lines[at], lines[next]],
-                5 => vec![lines[next]],
-                6 => vec![past[n / 2], lines[at]],
-                _ => vec![lines[at]],
-            };
-            parents.dedup();
-            let (mut actor, time) = (A, 10 + i64::try_from(n).unwrap());
-            actor[0] = u8::try_from(n).unwrap() + 10;
-            let ops = [op("rt", &format!("{n}"))];
-            // An ancestor beside its descendant is no head.
-            let Ok(change) = one.clone().replay(&parents, &actor, time, &ops, None) else { continue };
-            one.replay(&parents, &actor, time, &ops, None).unwrap();
-            let mut along =
-                |expected| other.replay_along(&mut branches, &parents, &actor, time, &ops, Some(expected));
-            assert_eq!(along(ChangeHash([9; 32])), Err(ReplayError::Hash));
-            assert_eq!(along(change), Ok(change), "{n}");
-            assert_eq!((one.heads(), one.registers()), (other.heads(), other.registers()));
-            lines[at] = change;
-            past.push(change);
+    /// An edit of a made-up history: which of the edits before it were seen, and what it writes.
+    #[derive(Debug, Clone)]
+    struct Made {
+        seen: Vec<usize>,
+        ops: Vec<(u8, Option<u8>)>,
+    }
+
+    fn made() -> impl proptest::strategy::Strategy<Value = Made> {
+        use proptest::prelude::*;
+        // Few registers and few values, so that edits meet.
+        let op = (0..4_u8, proptest::option::weighted(0.8, 0..3_u8));
+        let seen = proptest::collection::vec(0..60_usize, 1..4);
+        (seen, proptest::collection::vec(op, 1..6)).prop_map(|(seen, ops)| Made { seen, ops })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn edits_replayed_along_branches_are_what_they_are_without(
+            edits in proptest::collection::vec(made(), 1..40), load in 0..40_usize,
+        ) {
+            let mut whole = Document::default();
+            let mut past = vec![whole.replay(&[], &A, 1, &[op("r0", "v"), op("r1", "v")], None).unwrap()];
+            let (mut other, mut branches) = (whole.clone(), Branches::default());
+            for (n, edit) in edits.iter().enumerate() {
+                if n == load {
+                    // What was replayed before comes from a saved document.
+                    other = other.save().map_or(other, |bytes| Document::load(&bytes).unwrap());
+                    branches = Branches::default();
+                }
+                // The latest edits are the likeliest to be seen; an ancestor may stand beside its descendant.
+                let seen: Vec<ChangeHash> = edit.seen.iter().map(|back| past[past.len().saturating_sub(1 + back / 6)]).collect();
+                let ops: Vec<Op> = edit.ops.iter().map(|(register, value)| Op {
+                    register: format!("r{register}"),
+                    value: value.map_or(Value::Clear, |value| Value::Text(format!("v{value}"))),
+                }).collect();
+                let (mut actor, time) = ([7; 16], 100 - i64::try_from(n).unwrap());
+                // In no order.
+                actor[0] = u8::try_from(n * 89 % 251).unwrap();
+                let expected = whole.replay(&seen, &actor, time, &ops, None);
+                let mut along = |hash| other.replay_along(&mut branches, &seen, &actor, time, &ops, hash);
+                if expected.is_ok() {
+                    assert_eq!(along(Some(ChangeHash([9; 32]))), Err(ReplayError::Hash));
+                }
+                assert_eq!(along(expected.ok()), expected);
+                past.extend(expected);
+            }
+            assert_eq!(other.heads(), whole.heads());
+            assert_eq!(other.registers(), whole.registers());
+            assert_eq!(other.conflicts(), whole.conflicts());
         }
-        let nowhere =
-            other.replay_along(&mut branches, &[ChangeHash([9; 32])], &B, 1, &[op("rt", "9")], None);
-        assert_eq!(nowhere, Err(ReplayError::Parents));
     }
 
     #[test]

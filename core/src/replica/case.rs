@@ -322,12 +322,11 @@ impl Case {
     /// An author's edits of one application stand in a row: each has the one before it in its journal among its
     /// ancestors.
     fn order(&self, entry: &CaseEdit, edit: &Edit) -> Option<Standing> {
-        let before = entry.seq.saturating_sub(1);
-        let mine = self.edits.iter().filter(|e| e.seq <= before && self.follows(&entry.line, before, e));
-        let bytes: usize = mine.clone().map(|edit| edit.bytes).sum();
-        if mine.clone().count() >= MAX_EDITS || bytes >= MAX_EDIT_BYTES {
+        if self.is_beyond(entry, edit) {
             return Some(Standing::Held(Hold::TooMany));
         }
+        let before = entry.seq.saturating_sub(1);
+        let mine = self.edits.iter().filter(|e| e.seq <= before && self.follows(&entry.line, before, e));
         let previous = mine.max_by_key(|e| e.seq)?;
         match previous.standing {
             Standing::Waiting => Some(Standing::Waiting),
@@ -337,22 +336,36 @@ impl Case {
         }
     }
 
-    fn is_ancestor(&self, wanted: EntryHash, entry: &CaseEdit, edit: &Edit) -> bool {
-        // Almost always it is a parent. Else nearest first: the way to it is short where people work.
-        let mut todo: VecDeque<&CaseEdit> =
-            edit.parents.iter().filter_map(|p| self.parent(&entry.line, entry.seq, p)).collect();
+    /// Whether an edit's author has as many among its ancestors as count, in whichever of its journals.
+    fn is_beyond(&self, entry: &CaseEdit, edit: &Edit) -> bool {
+        let is_full = |edits: &mut dyn Iterator<Item = &CaseEdit>| {
+            let (count, bytes) = edits.fold((0, 0), |(count, bytes), edit| (count + 1, bytes + edit.bytes));
+            count >= MAX_EDITS || bytes >= MAX_EDIT_BYTES
+        };
+        let mine = |other: &&CaseEdit| other.author == entry.author;
+        // Almost always there are too few for it to matter which of them it builds on.
+        is_full(&mut self.edits.iter().filter(mine)) && is_full(&mut self.ancestors(entry, edit).filter(mine))
+    }
+
+    /// What an edit builds on, nearest first.
+    fn ancestors<'a>(&'a self, entry: &CaseEdit, edit: &Edit) -> impl Iterator<Item = &'a CaseEdit> {
+        let parents = |at: &CaseEdit, edit: &Edit| -> Vec<&'a CaseEdit> {
+            edit.parents.iter().filter_map(|p| self.parent(&at.line, at.seq, p)).collect()
+        };
+        let mut todo = VecDeque::from(parents(entry, edit));
         let mut seen = HashSet::new();
-        while let Some(at) = todo.pop_front() {
-            if at.hash == wanted {
-                return true;
+        std::iter::from_fn(move || {
+            let next = std::iter::from_fn(|| todo.pop_front()).find(|at| seen.insert(at.position))?;
+            if let Some(edit) = &next.edit {
+                todo.extend(parents(next, edit));
             }
-            if seen.insert(at.position)
-                && let Some(edit) = &at.edit
-            {
-                todo.extend(edit.parents.iter().filter_map(|p| self.parent(&at.line, at.seq, p)));
-            }
-        }
-        false
+            Some(next)
+        })
+    }
+
+    fn is_ancestor(&self, wanted: EntryHash, entry: &CaseEdit, edit: &Edit) -> bool {
+        // Almost always it is a parent: the way to it is short where people work.
+        self.ancestors(entry, edit).any(|at| at.hash == wanted)
     }
 
     fn apply(&mut self, index: usize, parents: &[ChangeHash], branches: &mut Branches) -> Standing {

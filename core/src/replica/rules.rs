@@ -6,10 +6,9 @@ use crate::catalogue::{Role, Service};
 use crate::journal::body::{Edit, Op, Value};
 use crate::value;
 
-/// Edits of one application that one journal may make.
+/// Edits of one application that an author may have among an edit's ancestors, in all its journals together.
 pub const MAX_EDITS: usize = 500;
-/// Bytes of bodies after which a journal's further edits of one application do not count. A filled form has two
-/// thousand; each version of a value stays in the document for ever.
+/// Bytes of their bodies after which further edits do not count. A filled form has two thousand; each version of a value stays in the document for ever.
 pub const MAX_EDIT_BYTES: usize = 1 << 20;
 
 /// Registers that an application's first edit writes, and nothing ever again.
@@ -27,7 +26,7 @@ pub enum Hold {
     /// It breaks the form of an edit: a reserved or unknown register, a value of the wrong kind.
     #[error("isian tidak dikenal atau tidak sah menurut katalog layanan")]
     Invalid,
-    /// Its journal has made [`MAX_EDITS`] already, or [`MAX_EDIT_BYTES`] of them.
+    /// [`MAX_EDITS`] of its author are among its ancestors already, or [`MAX_EDIT_BYTES`] of them.
     #[error("terlalu banyak perubahan pada satu permohonan")]
     TooMany,
     /// Its author's previous edit is not among its ancestors.

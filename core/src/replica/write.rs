@@ -234,7 +234,8 @@ impl<S: Store> Replica<S> {
         };
         let journal = author.journal(case.partition).id();
         let seq = self.head(&case.partition, &journal)?.seq + 1;
-        let mine = case.edits.iter().filter(|edit| edit.line == journal);
+        let me = author.signer.public_key().author();
+        let mine = case.edits.iter().filter(|edit| edit.author == me);
         if mine.clone().map(|edit| edit.bytes).sum::<usize>() >= MAX_EDIT_BYTES {
             return Err(ReplicaError::refused(
                 "permohonan ini sudah terlalu banyak memuat isian dari perangkat ini: buat permohonan baru",
