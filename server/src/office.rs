@@ -18,6 +18,7 @@ use loket_core::store::{Store, Table};
 
 use admission::{Admission, Allowances};
 
+pub mod access;
 pub mod admission;
 pub mod attachments;
 pub mod desk;
@@ -26,7 +27,9 @@ pub mod files;
 pub mod held;
 pub mod jobs;
 pub mod library;
+pub mod look;
 pub mod people;
+pub mod reads;
 pub mod restore;
 pub mod retention;
 pub mod settle;
@@ -280,16 +283,6 @@ impl<S: Store> Office<S> {
         let journal = author.journal(case.partition).id();
         let mine = case.edits.iter().filter(|e| e.line == journal && e.standing == Standing::Applied);
         mine.max_by_key(|edit| edit.seq)?.edit.as_ref().map(|edit| edit.change)
-    }
-
-    /// A row of the office's own.
-    pub(crate) fn local<T: for<'b> minicbor::Decode<'b, ()>>(
-        &self,
-        table: Table,
-        key: &[u8],
-    ) -> Result<Option<T>, ReplicaError> {
-        let row = self.replica.store.get(&Partition::Office, table, key)?;
-        row.map(|bytes| rows::decode(&bytes)).transpose()
     }
 
     /// Writes a row of the office's own.

@@ -4,9 +4,9 @@ use loket_core::replica::ReplicaError;
 use serde_json::{Value, json};
 
 use super::Answer;
-use super::show::shown;
 use crate::config::{Failure, Folder, dice, now};
 use crate::office::desk::{ActError, DeskAct};
+use crate::office::look::Look;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -46,7 +46,7 @@ pub(super) fn run(folder: &Folder, args: Args) -> Result<Answer, Failure> {
         (_, Some(sentence)) => return Err(Failure(sentence)),
         (done, None) => done?,
     };
-    let shown = shown(&office, &case)?;
+    let shown = office.replica.shown(&case, now())?;
     let line = case.record.iter().rposition(|other| *other == decision).unwrap_or_default();
     let line = shown.pointer(&format!("/record/{line}")).and_then(Value::as_object);
     let mut line = line.cloned().unwrap_or_default();

@@ -8,8 +8,8 @@ use loket_core::journal::ChangeHash;
 use serde_json::json;
 
 use super::Answer;
-use super::show::note_read;
-use crate::config::{Failure, Folder};
+use crate::config::{Failure, Folder, dice, now};
+use crate::office::reads::{Read, Reader};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -28,7 +28,8 @@ pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
             "permohonan itu sudah dimusnahkan: tidak ada lagi dokumen yang dapat disimpan",
         ));
     }
-    note_read(&mut office, &id, "export")?;
+    let read = Read { by: Reader::Command, what: "export", application: id, reason: None };
+    super::write(&mut office, |office| office.note_read(&read, now(), &mut dice))?;
     let document = case.document.export().map_err(|error| Failure::new(error.to_string()))?;
     keep(&args.out, &document).map_err(|error| Failure::file(&args.out, &error))?;
     let heads: Vec<String> = case.document.heads().iter().map(ChangeHash::to_hex).collect();

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Answer;
 use crate::config::{Failure, Folder};
+use crate::office::look::Look;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -14,7 +15,7 @@ pub(super) struct Args {
 
 pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
     let desk = super::role(&args.desk)?;
-    let waiting = folder.office()?.queue(desk)?;
+    let waiting = folder.office()?.replica.queue(desk)?;
     let mut json = Vec::with_capacity(waiting.len());
     let mut text = String::new();
     for one in &waiting {

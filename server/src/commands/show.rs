@@ -1,19 +1,11 @@
 //! `show`: one application, and the note that somebody read it.
 
-use loket_core::journal::EntryHash;
-use loket_core::journal::Partition;
-use loket_core::replica::ReplicaError;
-use loket_core::replica::case::Case;
-use loket_core::replica::view::Surroundings;
-use loket_core::store::{Store, Table};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Answer;
 use crate::config::{Failure, Folder, dice, now};
-use crate::office::Office;
-
-/// How the command line is named in the notes of who read what.
-const READER: &str = "baris perintah";
+use crate::office::look::Look;
+use crate::office::reads::{Read, Reader};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -26,38 +18,11 @@ pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
     let (partition, id) = office.replica.need(&args.number)?;
     let case = office.replica.judged_case(&partition, &id)?;
     // Noted before it is shown: nobody reads without a trace.
-    note_read(&mut office, &id, "show")?;
-    let shown = shown(&office, &case)?;
+    let read = Read { by: Reader::Command, what: "show", application: id, reason: None };
+    super::write(&mut office, |office| office.note_read(&read, now(), &mut dice))?;
+    let shown = office.replica.shown(&case, now())?;
     let text = describe(&shown);
     Ok(Answer::new(shown, text))
-}
-
-/// What `show` says of a case at the office.
-pub(super) fn shown<S: Store>(office: &Office<S>, case: &Case) -> Result<Value, ReplicaError> {
-    let row = office.replica.row(&case.partition, &case.id)?.ok_or(ReplicaError::NotFound)?;
-    let decided = row.decisions > 0 && row.open_requests == 0;
-    let staff = office.staff_list()?;
-    office.replica.show(
-        case,
-        &Surroundings {
-            now: now(),
-            mark: if decided { "decided" } else { "office" },
-            sms: &|due| office.job_state(case, due),
-            staff: &|id| staff.iter().find(|one| one.id == id).map(|one| one.name.clone()),
-            me: None,
-        },
-    )
-}
-
-/// Notes that personal data was read: who, when, of which application; nothing of what it says.
-pub(super) fn note_read<S: Store>(office: &mut Office<S>, id: &EntryHash, what: &str) -> Result<(), Failure> {
-    let mut random = [0; 8];
-    dice(&mut random);
-    let key = [&b"read/"[..], &now().to_be_bytes(), b"/", &random].concat();
-    let note = json!({ "who": READER, "what": what, "application": id.to_hex() }).to_string();
-    super::write(office, |office| {
-        Ok(office.replica.store.put(&Partition::Office, Table::Meta, &key, Some(note.as_bytes()))?)
-    })
 }
 
 /// The application for a person at a terminal.

@@ -1,10 +1,17 @@
 //! `staff`: who works at the office.
 
+use std::io::{BufRead, Read};
+
+use data_encoding::BASE32_NOPAD;
 use loket_core::catalogue::Role;
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
 use serde_json::json;
 
 use super::Answer;
-use crate::config::{Failure, Folder};
+use crate::config::{Failure, Folder, dice};
+use crate::office::access;
+use crate::office::look::Look;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -12,6 +19,16 @@ pub(super) enum Command {
     Add(AddArgs),
     #[command(about = "Daftar petugas")]
     List,
+    #[command(about = "Beri petugas kata sandi dan kode masuk yang baru untuk konsol; sesi lamanya berakhir")]
+    Access(AccessArgs),
+}
+
+#[derive(clap::Args)]
+pub(super) struct AccessArgs {
+    #[arg(help = "Nomor petugas; lihat `loket staff list`")]
+    staff: u32,
+    #[arg(long, help = "Baca kata sandi dari masukan baku; tanpa ini dibuatkan")]
+    password_stdin: bool,
 }
 
 #[derive(clap::Args)]
@@ -28,6 +45,7 @@ pub(super) fn run(folder: &Folder, command: Command) -> Result<Answer, Failure> 
     match command {
         Command::Add(args) => add(folder, &args),
         Command::List => list(folder),
+        Command::Access(args) => access(folder, &args),
     }
 }
 
@@ -38,8 +56,53 @@ fn add(folder: &Folder, args: &AddArgs) -> Result<Answer, Failure> {
     Ok(Answer::new(json!({ "id": id.to_string() }), format!("Petugas {id} ({role}) ditambahkan.")))
 }
 
+fn access(folder: &Folder, args: &AccessArgs) -> Result<Answer, Failure> {
+    let password = if args.password_stdin { read_password()? } else { make_password() };
+    let (mut salt, mut secret) = ([0; 16], [0; access::SECRET]);
+    dice(&mut salt);
+    dice(&mut secret);
+    let hash = access::hash_password(&password, &salt)?;
+    let mut office = folder.office()?;
+    super::write(&mut office, |office| office.set_access(args.staff, hash, secret))?;
+    let factor = access::factor(&secret, args.staff)?;
+    let url = factor.to_url().map_err(|error| Failure::new(error.to_string()))?;
+    let key = BASE32_NOPAD.encode(&secret);
+    let picture = QrCode::new(&url).map(|code| code.render::<Dense1x2>().build());
+    let text = format!(
+        "Petugas {} masuk ke konsol dengan nomornya, kata sandi ini, dan kode dari aplikasi autentikator.\n\n\
+         Kata sandi: {}\nKunci kode masuk: {key}\n\nPindai ini dengan aplikasi autentikator:\n\n{}\n\n\
+         Keduanya tidak akan ditampilkan lagi.",
+        args.staff,
+        if args.password_stdin { "(seperti yang diberikan)" } else { &password },
+        picture.unwrap_or_else(|_| url.clone()),
+    );
+    let shown = (!args.password_stdin).then_some(password);
+    let json = json!({ "id": args.staff.to_string(), "password": shown, "secret": key, "otpauth": url });
+    Ok(Answer::new(json, text))
+}
+
+/// Four groups of five letters and digits that are not mistaken for each other: 98 bits.
+fn make_password() -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut random = [0; 20];
+    dice(&mut random);
+    let letters: Vec<char> = random
+        .iter()
+        .map(|byte| char::from(LETTERS.get(usize::from(byte % 32)).copied().unwrap_or(b'a')))
+        .collect();
+    letters.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
+fn read_password() -> Result<String, Failure> {
+    let mut line = String::new();
+    let limit = 4 * *access::PASSWORD.end() as u64;
+    let read = std::io::stdin().lock().take(limit).read_line(&mut line);
+    read.map_err(|error| Failure::new(format!("kata sandi tidak terbaca ({error})")))?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}
+
 fn list(folder: &Folder) -> Result<Answer, Failure> {
-    let staff = folder.office()?.staff_list()?;
+    let staff = folder.office()?.replica.staff_list()?;
     let json: Vec<_> = staff
         .iter()
         .map(|one| {

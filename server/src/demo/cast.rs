@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{Figures, KECAMATAN, NEIGHBOUR, VILLAGE, expect, say};
 use crate::config::{Failure, Folder, dice, now};
 use crate::office::desk::DeskAct;
+use crate::office::look::Look;
 use crate::office::people::{INVITE_SECONDS, InviteRow};
 
 /// An officer's phone: a folder, opened for each thing that is done, as a phone is taken out of a pocket.
@@ -229,7 +230,7 @@ impl Cast {
         let office = self.office.office()?;
         let (partition, id) = office.replica.need(number)?;
         let case = office.replica.case(&partition, &id)?;
-        let sms = |due: &loket_core::workflow::Due| office.job_state(&case, due);
+        let sms = |due: &loket_core::workflow::Due| office.replica.job_state(&case, due);
         let around = Surroundings { now: now(), mark: "office", sms: &sms, staff: &|_| None, me: None };
         Ok(office.replica.show(&case, &around)?)
     }

@@ -17,6 +17,7 @@ use loket_core::time::WIB;
 use minicbor::{Decode, Encode};
 
 use super::Office;
+use super::look::Look;
 
 /// Entries of one device in a day: a thousand applications typed in from paper, twice over.
 pub const ENTRIES_A_DAY: u64 = 20_000;
@@ -264,7 +265,7 @@ impl<S: Store> Office<S> {
 
     /// What a device has brought today.
     pub fn usage(&self, author: &AuthorId, now: i64) -> Result<Usage, ReplicaError> {
-        let row: Option<Usage> = self.local(Table::Meta, &usage_key(author))?;
+        let row: Option<Usage> = self.replica.local(Table::Meta, &usage_key(author))?;
         Ok(row.unwrap_or_default().at(now))
     }
 

@@ -4,19 +4,16 @@ use loket_core::catalogue::{ActKind, Role};
 use loket_core::journal::body::Op;
 use loket_core::journal::{EntryHash, Partition};
 use loket_core::refusal::Refusal;
+use loket_core::replica::ReplicaError;
 use loket_core::replica::case::Case;
-use loket_core::replica::rows::ApplicationRow;
 use loket_core::replica::write::{Dice, text};
-use loket_core::replica::{ReplicaError, rows};
 use loket_core::store::{Store, Table};
 use loket_core::value;
 use loket_core::workflow::{ACT_RELEASE, Actor, Decision, Event, Who, Wish};
 
 use super::Office;
-use super::people::StaffRow;
+use super::look::Look;
 
-/// Applications that a queue shows at once.
-pub const MAX_QUEUE: usize = 10_000;
 /// Parameters of an act that correct fields of the file: `isian.FIELD`.
 const CORRECTION: &str = "isian.";
 
@@ -43,14 +40,6 @@ pub enum ActError {
     Replica(#[from] ReplicaError),
 }
 
-/// Something that waits at a desk.
-pub struct Waiting {
-    /// The application.
-    pub row: ApplicationRow,
-    /// Office time since when it waits.
-    pub since: i64,
-}
-
 impl<S: Store> Office<S> {
     /// Does an official act; the caller holds a transaction ([`Office::write`]). A refused act leaves no trace.
     pub fn act(
@@ -65,7 +54,7 @@ impl<S: Store> Office<S> {
             return Err(ActError::Refused(Refusal::SedangDipulihkan));
         }
         let case = self.replica.materialise(partition, id)?;
-        let staff = self.staff(act.staff)?;
+        let staff = self.replica.staff(act.staff)?;
         if act.act == ACT_RELEASE && matches!(staff.role, Role::FrontOffice | Role::Admin) {
             let released = self.release(case, now, dice)?;
             if let (case, Some(decision)) = released {
@@ -175,30 +164,6 @@ impl<S: Store> Office<S> {
         let since = state.passed.first().map_or(0, |(_, at)| *at);
         Some([&[desk_byte(desk)][..], &since.to_be_bytes(), case.id.as_bytes()].concat())
     }
-
-    /// What waits at a desk, oldest first.
-    pub fn queue(&self, desk: Role) -> Result<Vec<Waiting>, ReplicaError> {
-        let rows =
-            self.replica.store.scan(&Partition::Office, Table::Queue, &[desk_byte(desk)], None, MAX_QUEUE)?;
-        let mut waiting = Vec::with_capacity(rows.len());
-        for (key, at) in rows {
-            let (partition, id): (Partition, EntryHash) = rows::decode(&at)?;
-            let since = key.get(1..9).and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
-            if let Some(row) = self.replica.row(&partition, &id)? {
-                waiting.push(Waiting { row, since: since.unwrap_or_default() });
-            }
-        }
-        Ok(waiting)
-    }
-
-    /// A member of staff.
-    pub fn staff(&self, id: u32) -> Result<StaffRow, ReplicaError> {
-        self.local(Table::Staff, &id.to_be_bytes())?.ok_or_else(|| {
-            ReplicaError::refused(
-                "petugas tidak dikenal: lihat `loket staff list`, atau tambahkan dengan `loket staff add`",
-            )
-        })
-    }
 }
 
 /// Where a case was filed.
@@ -206,6 +171,6 @@ pub fn place_of(case: &Case) -> Partition {
     case.reserved("_wilayah").and_then(|place| place.parse().ok()).unwrap_or(case.partition)
 }
 
-fn desk_byte(desk: Role) -> u8 {
+pub(super) fn desk_byte(desk: Role) -> u8 {
     Role::ALL.iter().position(|role| *role == desk).map_or(u8::MAX, |index| index as u8)
 }

@@ -15,6 +15,7 @@ use minicbor::{Decode, Encode};
 
 use super::Office;
 use super::desk::place_of;
+use super::look::Look;
 use super::people::StaffRow;
 
 /// Held edits that one command lists, adopts or discards at most.
@@ -215,12 +216,12 @@ impl<S: Store> Office<S> {
 
     /// Who discarded a held edit, when and why.
     pub fn discarded(&self, entry: &EntryHash) -> Result<Option<DiscardRow>, ReplicaError> {
-        self.local(Table::Held, &discard_key(entry))
+        self.replica.local(Table::Held, &discard_key(entry))
     }
 
     /// The entries that a verdict names, once it is known that its giver may give it.
     fn judged(&self, verdict: &Verdict<'_>) -> Result<Vec<(Partition, EntryHash)>, ReplicaError> {
-        let staff = self.staff(verdict.staff)?;
+        let staff = self.replica.staff(verdict.staff)?;
         if staff.role != Role::Admin {
             return Err(ReplicaError::refused(
                 "hanya petugas berperan admin yang memutuskan isian yang ditahan: lihat `loket staff list`",

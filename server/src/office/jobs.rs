@@ -159,15 +159,9 @@ impl<S: Store> Office<S> {
     pub fn has_jobs(&self) -> Result<bool, ReplicaError> {
         Ok(!self.replica.store.scan(&Partition::Office, Table::Job, b"due/", None, 1)?.is_empty())
     }
-
-    /// The state of the job of a notification.
-    pub fn job_state(&self, case: &Case, due: &Due) -> Option<String> {
-        let row = self.replica.store.get(&case.partition, Table::Job, &job_key(case, due)).ok()??;
-        Some(rows::decode::<JobRow>(&row).ok()?.state)
-    }
 }
 
-fn job_key(case: &Case, due: &Due) -> Vec<u8> {
+pub(super) fn job_key(case: &Case, due: &Due) -> Vec<u8> {
     let name = format!("/{}/{}/{}", due.id, due.event, due.revision);
     [&b"sms/"[..], case.id.as_bytes(), name.as_bytes()].concat()
 }

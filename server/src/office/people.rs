@@ -13,6 +13,7 @@ use loket_core::store::{Store, Table};
 use minicbor::{Decode, Encode};
 
 use super::Office;
+use super::look::Look;
 
 /// How long an invitation is good for, in seconds.
 pub const INVITE_SECONDS: i64 = 24 * 3600;
@@ -119,16 +120,10 @@ impl<S: Store> Office<S> {
             )));
         }
         let partitions = self.expand(codes)?;
-        let id = self.staff_list()?.iter().map(|staff| staff.id).max().unwrap_or(0) + 1;
+        let id = self.replica.staff_list()?.iter().map(|staff| staff.id).max().unwrap_or(0) + 1;
         let row = StaffRow { id, name: name.to_owned(), role, partitions };
         self.put_local(Table::Staff, &id.to_be_bytes(), &row)?;
         Ok(id)
-    }
-
-    /// The staff, by id.
-    pub fn staff_list(&self) -> Result<Vec<StaffRow>, ReplicaError> {
-        let rows = self.replica.store.scan(&Partition::Office, Table::Staff, &[], None, MAX_STAFF)?;
-        rows.iter().map(|(_, row)| rows::decode(row)).collect()
     }
 
     /// Keeps an invitation; the caller holds a transaction.
@@ -138,7 +133,7 @@ impl<S: Store> Office<S> {
 
     /// The invitation under this key.
     pub fn invitation(&self, key: &[u8]) -> Result<Option<InviteRow>, ReplicaError> {
-        self.local(Table::Invite, key)
+        self.replica.local(Table::Invite, key)
     }
 
     /// Certifies a device in its partitions; the caller holds a transaction.

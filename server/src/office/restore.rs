@@ -12,6 +12,7 @@ use loket_core::replica::write::{Dice, EPOCH, random};
 use loket_core::replica::{Replica, ReplicaError, rows};
 use loket_core::store::{Query, Store, Table};
 
+use super::look::Look;
 use super::{Delivery, OFFICE_EPOCH, Office};
 
 /// The row that says, for the office and for each partition, since when it is being healed.
@@ -215,7 +216,7 @@ impl<S: Store> Office<S> {
         dice: &mut Dice<'_>,
     ) -> Result<Vec<(AuthorId, String)>, ReplicaError> {
         let reason = reason.trim();
-        if self.staff(staff)?.role != Role::Admin {
+        if self.replica.staff(staff)?.role != Role::Admin {
             return Err(ReplicaError::refused("hanya admin yang boleh melanjutkan tanpa menunggu perangkat"));
         }
         if reason.is_empty() {

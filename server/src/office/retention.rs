@@ -19,6 +19,7 @@ use loket_core::store::{Query, Store, Table};
 use super::Office;
 use super::desk::place_of;
 use super::held::{MAX_REASON, discard_key};
+use super::look::Look;
 
 #[cfg(test)]
 mod tests;
@@ -168,7 +169,7 @@ impl<S: Store> Office<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<Remains, ReplicaError> {
-        let by = self.staff(staff)?;
+        let by = self.replica.staff(staff)?;
         if by.role != Role::Admin {
             return Err(ReplicaError::refused(
                 "hanya petugas berperan admin yang memusnahkan permohonan: lihat `loket staff list`",

@@ -1,0 +1,116 @@
+//! What the office keeps beside its entries, to whoever reads it: the writer itself, a reader beside it, a command.
+
+use loket_core::catalogue::Role;
+use loket_core::journal::{EntryHash, Partition};
+use loket_core::replica::case::Case;
+use loket_core::replica::rows::{self, ApplicationRow};
+use loket_core::replica::view::Surroundings;
+use loket_core::replica::{Replica, ReplicaError};
+use loket_core::store::{Store, Table};
+use loket_core::workflow::Due;
+use serde_json::Value;
+
+use super::desk::desk_byte;
+use super::jobs::{JobRow, job_key};
+use super::people::{MAX_STAFF, StaffRow};
+
+/// Applications that a queue is looked through for, and counted, at most.
+pub const MAX_QUEUE: usize = 10_000;
+
+/// Something that waits at a desk.
+pub struct Waiting {
+    /// Its partition.
+    pub partition: Partition,
+    /// Its id.
+    pub id: EntryHash,
+    /// The application.
+    pub row: ApplicationRow,
+    /// Office time since when it waits.
+    pub since: i64,
+}
+
+/// Reads of the office's own rows.
+pub trait Look {
+    /// A row of the office's own.
+    fn local<T: for<'b> minicbor::Decode<'b, ()>>(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<T>, ReplicaError>;
+
+    /// A member of staff.
+    ///
+    /// # Errors
+    /// Where there is none of this number.
+    fn staff(&self, id: u32) -> Result<StaffRow, ReplicaError>;
+
+    /// The staff, by id.
+    fn staff_list(&self) -> Result<Vec<StaffRow>, ReplicaError>;
+
+    /// What waits at a desk, oldest first.
+    fn queue(&self, desk: Role) -> Result<Vec<Waiting>, ReplicaError>;
+
+    /// State of a notification to the applicant; none before it is due.
+    fn job_state(&self, case: &Case, due: &Due) -> Option<String>;
+
+    /// What `show` says of a case at the office.
+    fn shown(&self, case: &Case, now: i64) -> Result<Value, ReplicaError>;
+}
+
+impl<S: Store> Look for Replica<S> {
+    fn local<T: for<'b> minicbor::Decode<'b, ()>>(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<T>, ReplicaError> {
+        let row = self.store.get(&Partition::Office, table, key)?;
+        row.map(|bytes| rows::decode(&bytes)).transpose()
+    }
+
+    fn staff(&self, id: u32) -> Result<StaffRow, ReplicaError> {
+        self.local(Table::Staff, &id.to_be_bytes())?.ok_or_else(|| {
+            ReplicaError::refused(
+                "petugas tidak dikenal: lihat `loket staff list`, atau tambahkan dengan `loket staff add`",
+            )
+        })
+    }
+
+    fn staff_list(&self) -> Result<Vec<StaffRow>, ReplicaError> {
+        let rows = self.store.scan(&Partition::Office, Table::Staff, &[], None, MAX_STAFF)?;
+        rows.iter().map(|(_, row)| rows::decode(row)).collect()
+    }
+
+    fn queue(&self, desk: Role) -> Result<Vec<Waiting>, ReplicaError> {
+        let rows = self.store.scan(&Partition::Office, Table::Queue, &[desk_byte(desk)], None, MAX_QUEUE)?;
+        let mut waiting = Vec::with_capacity(rows.len());
+        for (key, at) in rows {
+            let (partition, id): (Partition, EntryHash) = rows::decode(&at)?;
+            let since = key.get(1..9).and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
+            if let Some(row) = self.row(&partition, &id)? {
+                waiting.push(Waiting { partition, id, row, since: since.unwrap_or_default() });
+            }
+        }
+        Ok(waiting)
+    }
+
+    fn job_state(&self, case: &Case, due: &Due) -> Option<String> {
+        let row = self.store.get(&case.partition, Table::Job, &job_key(case, due)).ok()??;
+        Some(rows::decode::<JobRow>(&row).ok()?.state)
+    }
+
+    fn shown(&self, case: &Case, now: i64) -> Result<Value, ReplicaError> {
+        let row = self.row(&case.partition, &case.id)?.ok_or(ReplicaError::NotFound)?;
+        let decided = row.decisions > 0 && row.open_requests == 0;
+        let staff = self.staff_list()?;
+        self.show(
+            case,
+            &Surroundings {
+                now,
+                mark: if decided { "decided" } else { "office" },
+                sms: &|due| self.job_state(case, due),
+                staff: &|id| staff.iter().find(|one| one.id == id).map(|one| one.name.clone()),
+                me: None,
+            },
+        )
+    }
+}
