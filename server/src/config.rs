@@ -65,6 +65,22 @@ pub mod limits {
     pub const HEAD: usize = 16 << 10;
     /// Enrolments that fail within a minute, of all callers; then everybody waits.
     pub const ENROL_FAILURES: u32 = 60;
+    /// Passwords that are checked at once; each takes 19 MiB and tens of milliseconds.
+    pub const PASSWORDS: usize = 2;
+    /// For one's turn to come.
+    pub const PASSWORD_WAIT: Duration = Duration::from_secs(5);
+    /// Body of a form, in bytes.
+    pub const FORM: usize = 256 << 10;
+    /// Applications on one page of a queue.
+    pub const PAGE: usize = 50;
+    /// Applications that a queue's count goes up to; beyond that it says "more than".
+    pub const COUNT: usize = 1000;
+    /// Pages that are kept up to date at once.
+    pub const LIVE: usize = 300;
+    /// Between signs of life to such a page.
+    pub const LIVE_EVERY: Duration = Duration::from_secs(20);
+    /// Bytes of a scan that a page shows.
+    pub const SCAN: u64 = 32 << 20;
     /// For the head of a request to arrive.
     pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
     /// For a small body to arrive.

@@ -65,7 +65,16 @@ pub async fn run(folder: &Folder, listen: &str) -> Result<(), Failure> {
     }
     chapter("Layanan 9 ditolak, lalu diajukan ulang");
     walk::cancelled_and_filed_again(&mut cast).await?;
+    chapter("Antrean di setiap meja");
+    walk::fill_the_desks(&mut cast).await?;
     close(&cast, folder.path(), begun)?;
+    say("");
+    say(&format!("Konsol Dinas: {url}/kantor"));
+    for (desk, staff, password) in cast.let_in()? {
+        say(&format!("  {desk:<26} petugas {staff}, kata sandi {password}"));
+    }
+    say(&format!("  Kode masuknya: loket --dir {} staff code NOMOR-PETUGAS", folder.path().display()));
+    say("");
     say("Kantor tetap melayani sampai Anda menekan Ctrl-C. Lihat dari terminal lain:");
     say(&format!("  loket --dir {} queue front-office", folder.path().display()));
     say(&format!("  loket-officer --dir {} list", cast.first.dir().display()));

@@ -8,6 +8,7 @@ pub mod checkpoints;
 pub mod commands;
 pub mod config;
 pub mod connection;
+pub mod console;
 pub mod demo;
 pub mod enrol;
 pub mod given;

@@ -192,6 +192,7 @@ impl<S: Store> Office<S> {
         let mut answers = Vec::with_capacity(group.len());
         let mut touched = BTreeSet::new();
         let healing = restore::is_healing(&self.replica)?;
+        let mut came_back = false;
         for delivery in group {
             let admission = self.admission(&delivery.runs, now)?;
             self.admit(delivery, &admission, dice)?;
@@ -203,6 +204,7 @@ impl<S: Store> Office<S> {
                 self.replica.learn_entries(&runs)?
             };
             self.charge(&admission, &learned, now)?;
+            came_back |= learned.brought.contains_key(&self.replica.office_author());
             let Learned { applications, partitions, mut refused, destroyed, .. } = learned;
             for (partition, id) in destroyed {
                 self.forget(&partition, &id)?;
@@ -214,6 +216,10 @@ impl<S: Store> Office<S> {
             self.touched.extend(partitions);
             refused.extend(admission.refused);
             answers.push(refused);
+        }
+        if came_back {
+            // Among what it had lost may be certificates whose time is over by now.
+            self.expire_all(now, dice)?;
         }
         self.notice_lost_epoch(group, now, dice)?;
         let mut renamed = BTreeSet::new();

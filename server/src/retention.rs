@@ -1,5 +1,5 @@
-//! Retention at work: beside the sessions, applications whose time is over are let go, and the files of their scans
-//! removed.
+//! Retention at work: beside the sessions, drafts that nobody goes on with are ended, applications whose time is over let
+//! go, the files of their scans removed, and sign-ins that are over forgotten.
 
 use loket_core::attachment::AttachmentError;
 use loket_core::replica::ReplicaError;
@@ -31,6 +31,9 @@ pub async fn run(writer: Writer, shelves: Shelves, mut course: watch::Receiver<C
 }
 
 async fn look(writer: &Writer, shelves: &Shelves) -> Result<(), Unavailable> {
+    if let Err(error) = writer.write(false, |office| office.sweep_sessions(now())).await? {
+        error!(%error, "sessions that are over could not be removed");
+    }
     loop {
         match writer.write(false, |office| office.end_drafts(now(), &mut dice)).await? {
             Ok(Ended { looked: 0, .. }) => break,

@@ -62,11 +62,30 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/", get(welcome))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
+        .merge(console())
         .route("/v1/enrol", post(enrol::enrol).layer(DefaultBodyLimit::max(limits::BODY)))
         .route("/v1/sync", get(sync::upgrade))
         .route("/v1/attachments/{partition}/{hash}", attachment.layer(DefaultBodyLimit::disable()))
         .fallback(nothing)
         .with_state(app)
+}
+
+/// The console's pages.
+fn console() -> Router<Arc<App>> {
+    use crate::console::{application, assets, desk, live, scan, search, signin};
+    Router::new()
+        .route("/aset/{hash}/{name}", get(assets::get))
+        .route("/kantor", get(desk::home))
+        .route("/kantor/masuk", get(signin::show).post(signin::sign_in))
+        .route("/kantor/keluar", post(signin::sign_out))
+        .route("/kantor/cari", get(search::show).post(search::search))
+        .route("/kantor/antrean/{desk}", get(desk::show))
+        .route("/kantor/antrean/{desk}/berita", get(live::listen))
+        .route("/kantor/berkas/{number}", get(application::show))
+        .route("/kantor/berkas/{number}/buka", post(application::open))
+        .route("/kantor/berkas/{number}/tindakan/{act}", post(application::act))
+        .route("/kantor/berkas/{number}/lampiran/{hash}", get(scan::get))
+        .layer(DefaultBodyLimit::max(limits::FORM))
 }
 
 /// For whoever opens the address in a browser.

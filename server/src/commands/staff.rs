@@ -9,8 +9,8 @@ use qrcode::render::unicode::Dense1x2;
 use serde_json::json;
 
 use super::Answer;
-use crate::config::{Failure, Folder, dice};
-use crate::office::access;
+use crate::config::{Failure, Folder, dice, now};
+use crate::office::access::{self, Entrance};
 use crate::office::look::Look;
 
 #[derive(clap::Subcommand)]
@@ -21,6 +21,14 @@ pub(super) enum Command {
     List,
     #[command(about = "Beri petugas kata sandi dan kode masuk yang baru untuk konsol; sesi lamanya berakhir")]
     Access(AccessArgs),
+    #[command(about = "Kode masuk petugas yang berlaku sekarang, bila HP-nya tidak ada di tangan")]
+    Code(CodeArgs),
+}
+
+#[derive(clap::Args)]
+pub(super) struct CodeArgs {
+    #[arg(help = "Nomor petugas; lihat `loket staff list`")]
+    staff: u32,
 }
 
 #[derive(clap::Args)]
@@ -46,6 +54,7 @@ pub(super) fn run(folder: &Folder, command: Command) -> Result<Answer, Failure> 
         Command::Add(args) => add(folder, &args),
         Command::List => list(folder),
         Command::Access(args) => access(folder, &args),
+        Command::Code(args) => code(folder, &args),
     }
 }
 
@@ -57,11 +66,8 @@ fn add(folder: &Folder, args: &AddArgs) -> Result<Answer, Failure> {
 }
 
 fn access(folder: &Folder, args: &AccessArgs) -> Result<Answer, Failure> {
-    let password = if args.password_stdin { read_password()? } else { make_password() };
-    let (mut salt, mut secret) = ([0; 16], [0; access::SECRET]);
-    dice(&mut salt);
-    dice(&mut secret);
-    let hash = access::hash_password(&password, &salt)?;
+    let password = if args.password_stdin { read_password()? } else { access::make_password(&mut dice) };
+    let (hash, secret) = access::make(&password, &mut dice)?;
     let mut office = folder.office()?;
     super::write(&mut office, |office| office.set_access(args.staff, hash, secret))?;
     let factor = access::factor(&secret, args.staff)?;
@@ -81,16 +87,15 @@ fn access(folder: &Folder, args: &AccessArgs) -> Result<Answer, Failure> {
     Ok(Answer::new(json, text))
 }
 
-/// Four groups of five letters and digits that are not mistaken for each other: 98 bits.
-fn make_password() -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut random = [0; 20];
-    dice(&mut random);
-    let letters: Vec<char> = random
-        .iter()
-        .map(|byte| char::from(LETTERS.get(usize::from(byte % 32)).copied().unwrap_or(b'a')))
-        .collect();
-    letters.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+/// Whoever has the office's folder has the secret too: this only reads it out.
+fn code(folder: &Folder, args: &CodeArgs) -> Result<Answer, Failure> {
+    let row = folder.office()?.replica.access(args.staff)?;
+    let row = row.ok_or_else(|| {
+        Failure::new("petugas ini belum dapat masuk ke konsol: jalankan `loket staff access` dahulu")
+    })?;
+    let code = access::factor(&row.secret, args.staff)?.generate(u64::try_from(now()).unwrap_or_default());
+    let text = format!("{code}  (berlaku setengah menit, sekali pakai)");
+    Ok(Answer::new(json!({ "id": args.staff.to_string(), "code": code.to_string() }), text))
 }
 
 fn read_password() -> Result<String, Failure> {

@@ -11,6 +11,8 @@ use serde_json::Value;
 
 use super::{Figures, KECAMATAN, NEIGHBOUR, VILLAGE, expect, say};
 use crate::config::{Failure, Folder, dice, now};
+use crate::console::words;
+use crate::office::access;
 use crate::office::desk::DeskAct;
 use crate::office::look::Look;
 use crate::office::people::{INVITE_SECONDS, InviteRow};
@@ -223,6 +225,19 @@ impl Cast {
             None => Ok(()),
             Some(error) => Err(Failure::new(format!("{act}: {error}"))),
         }
+    }
+
+    /// Lets everybody at the office into the console: desk, number and password of each.
+    pub fn let_in(&self) -> Result<Vec<(&'static str, u32, String)>, Failure> {
+        let mut all = Vec::new();
+        let mut office = self.office.office()?;
+        for (role, staff) in &self.staff {
+            let password = access::make_password(&mut dice);
+            let (hash, secret) = access::make(&password, &mut dice)?;
+            office.write(|office| office.set_access(*staff, hash, secret))?;
+            all.push((words::desk(*role), *staff, password));
+        }
+        Ok(all)
     }
 
     /// All of an application, as the office sees it.

@@ -1,5 +1,6 @@
 //! Walking an application along its line, knowing the catalogue and nothing of any service.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use loket_core::catalogue::{ActKind, Catalogue, OutcomeKind, Role, Service};
@@ -9,9 +10,15 @@ use serde_json::Value;
 use super::cast::{Cast, Phone};
 use super::{expect, people, say};
 use crate::config::{Failure, now};
+use crate::console::words;
 
 /// Things that one application may lack, one after the other; more is a loop.
 const MAX_ROUNDS: usize = 60;
+
+/// Width and height of a made-up scan, in dots.
+const SHEET: (usize, usize) = (620, 877);
+/// Applications of each service that are left waiting.
+const ROUNDS: usize = 3;
 
 /// How an application goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,14 +54,7 @@ pub async fn service(cast: &mut Cast, service: &str) -> Result<(), Failure> {
     };
     for (n, variant) in variants.into_iter().enumerate() {
         let seed = 10 + n + 3 * service.len();
-        let filer = file.line().first().and_then(|step| step.roles.first()).copied();
-        let phone = filer
-            .and_then(|role| cast.phone_of(role))
-            .ok_or_else(|| Failure::new("layanan tanpa pengaju"))?;
-        let number = open(phone, service, variant, seed)?;
-        attach_and_tick(phone, &number)?;
-        phone.submit(&number)?;
-        cast.sync_all().await?;
+        let number = submitted(cast, service, variant, seed).await?;
         to_the_end(cast, &number, Way::Straight).await?;
     }
     Ok(())
@@ -136,12 +136,26 @@ pub fn attach_and_tick(phone: &Phone, number: &str) -> Result<(), Failure> {
     Err(Failure::new("permohonan demo tidak kunjung lengkap"))
 }
 
-/// A made-up scan.
+/// A made-up scan: a sheet with grey lines where words would be, other ones for each paper.
 fn scan(phone: &Phone, requirement: &str, number: &str) -> Result<PathBuf, Failure> {
-    let path = phone.dir().join("scan.jpg");
-    let page = format!("scan rekaan: {requirement} untuk {number}\n").repeat(400);
-    std::fs::write(&path, page).map_err(|error| Failure::file(&path, &error))?;
+    let path = phone.dir().join("scan.png");
+    let words = blake3::hash(format!("{requirement} {number}").as_bytes());
+    let mut page = vec![0xf4; SHEET.0 * SHEET.1];
+    for (row, length) in words.as_bytes().iter().enumerate() {
+        let (top, right) = (60 + 22 * row, 60 + 2 * usize::from(*length));
+        for line in page.chunks_mut(SHEET.0).skip(top).take(9) {
+            line.iter_mut().take(right).skip(60).for_each(|dot| *dot = 0x50);
+        }
+    }
+    let written = std::fs::File::create(&path).and_then(|file| Ok(draw(file, &page)?));
+    written.map_err(|error| Failure::file(&path, &error))?;
     Ok(path)
+}
+
+fn draw(file: std::fs::File, page: &[u8]) -> Result<(), png::EncodingError> {
+    let mut encoder = png::Encoder::new(file, SHEET.0 as u32, SHEET.1 as u32);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header()?.write_image_data(page)
 }
 
 /// From the office's queue to the applicant's hand.
@@ -188,6 +202,51 @@ pub async fn to_the_end(cast: &mut Cast, number: &str, way: Way) -> Result<(), F
     let sms = shown.get("notifications").and_then(Value::as_array).map_or(0, Vec::len);
     say(&format!("{} {number}\n    {}  ({sms} SMS)", file.title, passed.join(" → ")));
     Ok(())
+}
+
+/// Leaves something waiting at every desk: of each service one application, at the first step of a desk that has had
+/// nothing so far, or where the fewest wait.
+pub async fn fill_the_desks(cast: &mut Cast) -> Result<(), Failure> {
+    let mut waiting: BTreeMap<Role, usize> = BTreeMap::new();
+    for round in 0..ROUNDS {
+        for (n, service) in cast.services().iter().enumerate() {
+            let file = current(service)?;
+            let line = file.line();
+            let desks =
+                line.iter().enumerate().skip(1).filter_map(|(at, step)| Some((at, *step.roles.first()?)));
+            let desks = desks.filter(|(_, role)| !matches!(role, Role::PetugasLapangan | Role::Admin));
+            let next = desks.min_by_key(|(at, role)| (waiting.get(role).copied().unwrap_or_default(), *at));
+            let Some((until, role)) = next else { continue };
+            let number = submitted(cast, service, None, 100 + ROUNDS * n + round).await?;
+            for step in file.line().iter().take(until).skip(1) {
+                perform(cast, &number, &step.act, step.roles.first().copied()).await?;
+            }
+            *waiting.entry(role).or_default() += 1;
+        }
+    }
+    cast.sync_all().await?;
+    for (role, count) in waiting {
+        say(&format!("{:<26} {count} menunggu", words::desk(role)));
+    }
+    Ok(())
+}
+
+/// Files an application of a service, complete, by the counter that files it.
+async fn submitted(
+    cast: &mut Cast,
+    service: &str,
+    variant: Option<&str>,
+    seed: usize,
+) -> Result<String, Failure> {
+    let file = current(service)?;
+    let filer = file.line().first().and_then(|step| step.roles.first()).copied();
+    let phone =
+        filer.and_then(|role| cast.phone_of(role)).ok_or_else(|| Failure::new("layanan tanpa pengaju"))?;
+    let number = open(phone, service, variant, seed)?;
+    attach_and_tick(phone, &number)?;
+    phone.submit(&number)?;
+    cast.sync_all().await?;
+    Ok(number)
 }
 
 /// Does a step's act: on the phone of the counter that owns it, or at a desk.

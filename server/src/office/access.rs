@@ -7,6 +7,7 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use loket_core::journal::{EntryHash, Partition};
+use loket_core::replica::write::Dice;
 use loket_core::replica::{Replica, ReplicaError, rows};
 use loket_core::store::{Store, Table};
 use minicbor::{Decode, Encode};
@@ -107,11 +108,29 @@ pub enum SignedIn {
     Locked(i64),
 }
 
-/// A password's hash, which takes a while and 19 MiB.
+/// Four groups of five letters and digits that are not mistaken for each other: 100 bits.
+pub fn make_password(dice: &mut Dice<'_>) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut random = [0; 20];
+    dice(&mut random);
+    let letter = |byte: &u8| char::from(LETTERS.get(usize::from(byte % 32)).copied().unwrap_or(b'a'));
+    let letters: Vec<char> = random.iter().map(letter).collect();
+    letters.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
+/// What is kept of a password, and a new second factor's secret.
 ///
 /// # Errors
-/// Where its length is not allowed.
-pub fn hash_password(password: &str, salt: &[u8; 16]) -> Result<String, ReplicaError> {
+/// Where the password's length is not allowed.
+pub fn make(password: &str, dice: &mut Dice<'_>) -> Result<(String, [u8; SECRET]), ReplicaError> {
+    let (mut salt, mut secret) = ([0; 16], [0; SECRET]);
+    dice(&mut salt);
+    dice(&mut secret);
+    Ok((hash_password(password, &salt)?, secret))
+}
+
+/// A password's hash, which takes a while and 19 MiB.
+fn hash_password(password: &str, salt: &[u8; 16]) -> Result<String, ReplicaError> {
     if !PASSWORD.contains(&password.chars().count()) {
         return Err(ReplicaError::refused(format!(
             "kata sandi harus {} sampai {} huruf",

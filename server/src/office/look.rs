@@ -29,6 +29,17 @@ pub struct Waiting {
     pub since: i64,
 }
 
+/// Part of a queue.
+pub struct Part {
+    /// What waits, the oldest first.
+    pub waiting: Vec<Waiting>,
+    /// The key of the last one, where more may follow.
+    pub next: Option<Vec<u8>>,
+}
+
+/// Applications that are looked at in one go.
+const SCAN: usize = 200;
+
 /// Reads of the office's own rows.
 pub trait Look {
     /// A row of the office's own.
@@ -49,6 +60,18 @@ pub trait Look {
 
     /// What waits at a desk, oldest first.
     fn queue(&self, desk: Role) -> Result<Vec<Waiting>, ReplicaError>;
+
+    /// Part of a desk's queue: what fits, behind a key, at most `limit`.
+    fn queue_part(
+        &self,
+        desk: Role,
+        after: Option<&[u8]>,
+        limit: usize,
+        fits: &dyn Fn(&ApplicationRow) -> bool,
+    ) -> Result<Part, ReplicaError>;
+
+    /// How many applications wait at a desk, counted up to `most`.
+    fn queue_length(&self, desk: Role, most: usize) -> Result<usize, ReplicaError>;
 
     /// State of a notification to the applicant; none before it is due.
     fn job_state(&self, case: &Case, due: &Due) -> Option<String>;
@@ -81,16 +104,42 @@ impl<S: Store> Look for Replica<S> {
     }
 
     fn queue(&self, desk: Role) -> Result<Vec<Waiting>, ReplicaError> {
-        let rows = self.store.scan(&Partition::Office, Table::Queue, &[desk_byte(desk)], None, MAX_QUEUE)?;
-        let mut waiting = Vec::with_capacity(rows.len());
-        for (key, at) in rows {
-            let (partition, id): (Partition, EntryHash) = rows::decode(&at)?;
-            let since = key.get(1..9).and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
-            if let Some(row) = self.row(&partition, &id)? {
-                waiting.push(Waiting { partition, id, row, since: since.unwrap_or_default() });
+        Ok(self.queue_part(desk, None, MAX_QUEUE, &|_| true)?.waiting)
+    }
+
+    fn queue_part(
+        &self,
+        desk: Role,
+        after: Option<&[u8]>,
+        limit: usize,
+        fits: &dyn Fn(&ApplicationRow) -> bool,
+    ) -> Result<Part, ReplicaError> {
+        let prefix = [desk_byte(desk)];
+        let (mut waiting, mut last, mut looked) = (Vec::new(), after.map(<[u8]>::to_vec), 0);
+        while looked < MAX_QUEUE {
+            let rows = self.store.scan(&Partition::Office, Table::Queue, &prefix, last.as_deref(), SCAN)?;
+            let is_end = rows.len() < SCAN;
+            looked += rows.len();
+            for (key, at) in rows {
+                if waiting.len() == limit {
+                    return Ok(Part { waiting, next: last });
+                }
+                let (partition, id): (Partition, EntryHash) = rows::decode(&at)?;
+                let since = key.get(1..9).and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
+                if let Some(row) = self.row(&partition, &id)?.filter(|row| fits(row)) {
+                    waiting.push(Waiting { partition, id, row, since: since.unwrap_or_default() });
+                }
+                last = Some(key);
+            }
+            if is_end {
+                return Ok(Part { waiting, next: None });
             }
         }
-        Ok(waiting)
+        Ok(Part { waiting, next: last })
+    }
+
+    fn queue_length(&self, desk: Role, most: usize) -> Result<usize, ReplicaError> {
+        Ok(self.store.scan(&Partition::Office, Table::Queue, &[desk_byte(desk)], None, most)?.len())
     }
 
     fn job_state(&self, case: &Case, due: &Due) -> Option<String> {

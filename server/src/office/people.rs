@@ -279,6 +279,17 @@ impl<S: Store> Office<S> {
         Ok(rows::decode::<rows::ApplicationRow>(row)?.place)
     }
 
+    /// Ends all certificates whose time is over; the caller holds a transaction.
+    pub(super) fn expire_all(&mut self, now: i64, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
+        let mut after = None;
+        loop {
+            (_, after) = self.expire(after.as_deref(), now, dice)?;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Ends certificates whose time is over (`kedaluwarsa`), at what the office holds of each device now. Looks at
     /// [`MAX_LOOKED`] certificates behind `after` and returns how many it ended, and where to go on; nothing where
     /// it came to the end. The caller holds a transaction.

@@ -1,0 +1,220 @@
+//! One application: what it says, what happened, and what may be done now.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use loket_core::journal::{EntryHash, Partition};
+use loket_core::replica::case::Case;
+use loket_core::replica::{Replica, ReplicaError};
+use loket_core::store::Store;
+use serde::Deserialize;
+
+use super::page::{Page, Trouble, send};
+use super::session::Entered;
+use super::sheet::{self, PARAM, Sheet};
+use crate::config::{dice, now};
+use crate::office::desk::{ActError, DeskAct, place_of};
+use crate::office::people::StaffRow;
+use crate::office::reads::{Read, Reader};
+use crate::router::App;
+
+/// Longest reason for opening, in characters.
+const MAX_REASON: usize = 300;
+/// Fields of a form that are looked at.
+const MAX_FIELDS: usize = 400;
+
+#[derive(Template)]
+#[template(path = "berkas.html")]
+struct ApplicationPage {
+    page: Page,
+    sheet: Sheet,
+    desk: &'static str,
+    trouble: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "buka.html")]
+struct OpenPage {
+    page: Page,
+    number: String,
+}
+
+/// Why somebody opens a need-to-know application.
+#[derive(Deserialize)]
+pub struct Why {
+    kunci: String,
+    alasan: String,
+}
+
+/// An application that whoever asks may know of.
+pub struct Found {
+    /// Its partition.
+    pub partition: Partition,
+    /// Its id.
+    pub id: EntryHash,
+}
+
+/// The application of a number, for a member of staff: in their regions, of a service in which their role takes part.
+/// Whoever may not know of it hears the same as where there is none.
+pub fn find<S: Store>(replica: &Replica<S>, staff: &StaffRow, number: &str) -> Result<Found, ReplicaError> {
+    let (partition, id) = replica.need(number)?;
+    let case = replica.case(&partition, &id)?;
+    may_know(&case, staff).then_some(Found { partition, id }).ok_or(ReplicaError::NotFound)
+}
+
+fn may_know(case: &Case, staff: &StaffRow) -> bool {
+    let part = case.service.as_ref().is_some_and(|file| sheet::takes_part(&file.service, staff.role));
+    part && staff.covers(&place_of(case))
+}
+
+/// Whether it is shown only to those who say why.
+pub fn is_shut(found: &Found, entered: &Entered) -> bool {
+    matches!(found.partition, Partition::NeedToKnow(_)) && !entered.has_opened(&found.id)
+}
+
+/// `GET /kantor/berkas/{number}`.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    entered: Entered,
+    Path(number): Path<String>,
+) -> Result<Response, Trouble> {
+    page(&app, &entered, number, StatusCode::OK, None).await
+}
+
+async fn page(
+    app: &App,
+    entered: &Entered,
+    number: String,
+    status: StatusCode,
+    trouble: Option<String>,
+) -> Result<Response, Trouble> {
+    let (staff, asked) = (entered.staff.clone(), number.clone());
+    let found = app.readers.run(move |replica| find(replica, &staff, &asked)).await??;
+    if is_shut(&found, entered) {
+        return Ok(send(status, &OpenPage { page: Page::of(entered), number }));
+    }
+    let (reader, id) = (entered.staff.id, found.id);
+    let note = move |office: &mut crate::office::Office<_>| {
+        let read = Read { by: Reader::Staff(reader), what: "konsol", application: id, reason: None };
+        office.note_read(&read, now(), &mut dice)
+    };
+    app.writer.write(false, note).await??;
+    let staff = entered.staff.clone();
+    let read = move |replica: &Replica<_>| {
+        let case = replica.judged_case(&found.partition, &found.id)?;
+        sheet::make(replica, &case, &staff, now())
+    };
+    let sheet = app.readers.run(read).await??;
+    let desk = entered.staff.role.as_str();
+    Ok(send(status, &ApplicationPage { page: Page::of(entered), sheet, desk, trouble }))
+}
+
+/// `POST /kantor/berkas/{number}/buka`: opens a need-to-know application, with a reason that is kept.
+pub async fn open(
+    State(app): State<Arc<App>>,
+    entered: Entered,
+    Path(number): Path<String>,
+    Form(why): Form<Why>,
+) -> Result<Response, Trouble> {
+    entered.check(&why.kunci)?;
+    let reason = why.alasan.trim().to_owned();
+    if reason.is_empty() || reason.chars().count() > MAX_REASON {
+        return Err(Trouble::Bad(format!("Tulis alasan membuka, paling panjang {MAX_REASON} huruf.")));
+    }
+    let (staff, asked) = (entered.staff.clone(), number.clone());
+    let found = app.readers.run(move |replica| find(replica, &staff, &asked)).await??;
+    let (reader, token) = (entered.staff.id, entered.token);
+    let note = move |office: &mut crate::office::Office<_>| {
+        let read =
+            Read { by: Reader::Staff(reader), what: "buka", application: found.id, reason: Some(&reason) };
+        office.note_read(&read, now(), &mut dice)?;
+        office.open_in_session(&token, found.id, now())
+    };
+    app.writer.write(false, note).await??;
+    Ok(Redirect::to(&address(&number)).into_response())
+}
+
+/// Address of an application's page.
+pub fn address(number: &str) -> String {
+    format!("/kantor/berkas/{number}")
+}
+
+/// `POST /kantor/berkas/{number}/tindakan/{act}`.
+pub async fn act(
+    State(app): State<Arc<App>>,
+    entered: Entered,
+    Path((number, act)): Path<(String, String)>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Trouble> {
+    if fields.len() > MAX_FIELDS {
+        return Err(Trouble::Bad("Formulir ini terlalu banyak isiannya.".into()));
+    }
+    let key = fields.iter().find(|(name, _)| name == "kunci").map(|(_, key)| key.as_str());
+    entered.check(key.unwrap_or_default())?;
+    let (staff, asked) = (entered.staff.clone(), number.clone());
+    let found = app.readers.run(move |replica| find(replica, &staff, &asked)).await??;
+    if is_shut(&found, &entered) {
+        return Err(Trouble::Forbidden);
+    }
+    let reason = fields.iter().find(|(name, _)| name == "alasan").map(|(_, reason)| reason.clone());
+    let wish = DeskAct {
+        act,
+        staff: entered.staff.id,
+        reason: reason.filter(|reason| !reason.trim().is_empty()),
+        params: params(&fields),
+    };
+    let done = app.writer.write(false, move |office| {
+        Ok(match office.act(&found.partition, &found.id, wish, now(), &mut dice) {
+            Ok(_) => None,
+            Err(ActError::Refused(refusal)) => Some(refusal.sentence()),
+            Err(ActError::Replica(ReplicaError::Refused(sentence))) => Some(sentence),
+            Err(ActError::Replica(error)) => return Err(error),
+        })
+    });
+    match done.await?? {
+        None => {
+            let desk = entered.staff.role.as_str();
+            Ok(Redirect::to(&format!("/kantor/antrean/{desk}?selesai={number}")).into_response())
+        }
+        Some(sentence) => page(&app, &entered, number, StatusCode::CONFLICT, Some(sentence)).await,
+    }
+}
+
+/// What a form tells of an act: choices of one name together, nothing that was left empty.
+fn params(fields: &[(String, String)]) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for (name, value) in fields {
+        let Some(need) = name.strip_prefix(PARAM).filter(|_| !value.trim().is_empty()) else { continue };
+        match all.iter_mut().find(|(known, _)| known == need) {
+            Some((_, held)) => {
+                held.push(',');
+                held.push_str(value);
+            }
+            None => all.push((need.to_owned(), value.clone())),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_form_tells() {
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let fields = [
+            field("kunci", "k"),
+            field("alasan", "a"),
+            field("isi.nomor_seri", "AB1"),
+            field("isi.tanda.kartu_keluarga", " "),
+            field("isi.macam", "a"),
+            field("isi.macam", "b"),
+        ];
+        assert_eq!(params(&fields), [field("nomor_seri", "AB1"), field("macam", "a,b")]);
+    }
+}

@@ -1,0 +1,200 @@
+//! A desk: what waits there, the oldest first.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use loket_core::catalogue::Role;
+use loket_core::replica::rows::ApplicationRow;
+use loket_core::replica::{Replica, ReplicaError};
+use loket_core::store::Store;
+use loket_core::workflow::clock;
+use serde::Deserialize;
+
+use super::page::{Page, Trouble, send};
+use super::session::Entered;
+use super::words;
+use crate::config::{limits, now};
+use crate::office::look::{Look, Waiting};
+use crate::office::people::StaffRow;
+use crate::router::App;
+
+#[derive(Template)]
+#[template(path = "antrean.html")]
+struct DeskPage {
+    page: Page,
+    desk: Desk,
+    desks: Vec<DeskLink>,
+    services: Vec<Choice>,
+    count: String,
+    lines: Vec<Line>,
+    next: Option<String>,
+    is_first: bool,
+}
+
+/// A desk as addresses and people name it.
+pub struct Desk {
+    /// As in addresses.
+    pub id: &'static str,
+    /// For people.
+    pub name: &'static str,
+}
+
+struct DeskLink {
+    desk: Desk,
+    count: String,
+    is_here: bool,
+}
+
+struct Choice {
+    id: String,
+    title: String,
+    is_chosen: bool,
+}
+
+/// An application in a queue. No name of a person: whoever takes it opens it.
+struct Line {
+    number: String,
+    service: String,
+    place: String,
+    state: String,
+    since: String,
+    age: String,
+    worked: String,
+    is_late: bool,
+}
+
+/// Which part of a queue.
+#[derive(Deserialize, Default)]
+pub struct Wanted {
+    /// Service.
+    #[serde(default)]
+    layanan: String,
+    /// Key of the last application of the page before.
+    #[serde(default)]
+    setelah: String,
+    /// What has just been done.
+    #[serde(default)]
+    selesai: String,
+}
+
+/// `GET /kantor`: to one's own desk.
+pub async fn home(entered: Entered) -> Response {
+    let role = match entered.staff.role {
+        Role::Admin => Role::FrontOffice,
+        role => role,
+    };
+    Redirect::to(&format!("/kantor/antrean/{}", role.as_str())).into_response()
+}
+
+/// `GET /kantor/antrean/{desk}`.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    entered: Entered,
+    Path(desk): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Trouble> {
+    let role = Role::ALL.into_iter().find(|role| role.as_str() == desk).ok_or(Trouble::NotFound)?;
+    if !entered.sees(role) {
+        return Err(Trouble::Forbidden);
+    }
+    let notice = done_notice(&wanted.selesai);
+    let page = Page::of(&entered).with(notice);
+    let staff = entered.staff;
+    let made = app.readers.run(move |replica| make(replica, &staff, role, &wanted, page)).await??;
+    Ok(send(StatusCode::OK, &made))
+}
+
+/// What an address says of an act that was just done: only what the page may say without looking.
+fn done_notice(done: &str) -> Option<String> {
+    let plain =
+        !done.is_empty() && done.len() <= 40 && done.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    plain.then(|| format!("Tindakan pada {done} sudah dicatat."))
+}
+
+fn make<S: Store>(
+    replica: &Replica<S>,
+    staff: &StaffRow,
+    role: Role,
+    wanted: &Wanted,
+    page: Page,
+) -> Result<DeskPage, ReplicaError> {
+    let after = HEXLOWER_PERMISSIVE.decode(wanted.setelah.as_bytes()).ok().filter(|key| !key.is_empty());
+    let fits = |row: &ApplicationRow| {
+        (wanted.layanan.is_empty() || row.service == wanted.layanan)
+            && row.place.is_none_or(|place| staff.covers(&place))
+    };
+    let part = replica.queue_part(role, after.as_deref(), limits::PAGE, &fits)?;
+    let lines = part.waiting.iter().map(|one| line(replica, one)).collect::<Result<_, _>>()?;
+    let roles: Vec<Role> = match staff.role {
+        Role::Admin => Role::ALL.into_iter().filter(|role| has_queue(*role)).collect(),
+        role => vec![role],
+    };
+    let mut desks = Vec::with_capacity(roles.len());
+    for one in roles {
+        let count = count(replica.queue_length(one, limits::COUNT)?);
+        desks.push(DeskLink { desk: named(one), count, is_here: one == role });
+    }
+    let here = desks.iter().find(|link| link.is_here).map(|link| link.count.clone()).unwrap_or_default();
+    Ok(DeskPage {
+        page,
+        desk: named(role),
+        desks,
+        services: services(replica, &wanted.layanan),
+        count: here,
+        lines,
+        next: part.next.map(|key| data_encoding::HEXLOWER.encode(&key)),
+        is_first: after.is_none(),
+    })
+}
+
+/// Field teams have no desk, and nothing waits for an administrator.
+fn has_queue(role: Role) -> bool {
+    !matches!(role, Role::PetugasLapangan | Role::Admin)
+}
+
+fn named(role: Role) -> Desk {
+    Desk { id: role.as_str(), name: words::desk(role) }
+}
+
+fn count(length: usize) -> String {
+    if length >= limits::COUNT { format!("{}+", limits::COUNT) } else { length.to_string() }
+}
+
+/// Services that may be chosen, by title.
+fn services<S: Store>(replica: &Replica<S>, chosen: &str) -> Vec<Choice> {
+    let mut all: Vec<Choice> = Vec::new();
+    let today = loket_core::time::today(now());
+    for id in replica.catalogue().services() {
+        let file = replica.catalogue().current(id, today);
+        let title = file.map_or_else(|| id.to_owned(), |file| file.service.title.clone());
+        all.push(Choice { id: id.to_owned(), title, is_chosen: id == chosen });
+    }
+    all.sort_by(|a, b| a.title.cmp(&b.title));
+    all
+}
+
+fn line<S: Store>(replica: &Replica<S>, waiting: &Waiting) -> Result<Line, ReplicaError> {
+    let (row, now) = (&waiting.row, now());
+    let case = replica.case(&waiting.partition, &waiting.id)?;
+    let service = case.service.as_ref().map(|file| &file.service);
+    let state = case.state();
+    let reading =
+        service.zip(state.as_ref()).map(|(service, state)| clock(service, state, replica.calendar(), now));
+    let label = service.and_then(|service| service.state(&row.state)).map(|state| state.label.clone());
+    Ok(Line {
+        number: row.number.clone(),
+        service: service.map_or_else(|| row.service.clone(), |service| service.title.clone()),
+        place: row.place.map(|place| words::place(&place, replica.regions())).unwrap_or_default(),
+        state: label.unwrap_or_else(|| row.state.clone()),
+        since: words::moment(waiting.since),
+        age: words::ago(waiting.since, now),
+        worked: reading
+            .map(|r| format!("{} dari {}", words::worked(r.worked_minutes), words::worked(r.limit_minutes)))
+            .unwrap_or_default(),
+        is_late: reading.is_some_and(|reading| reading.overdue),
+    })
+}

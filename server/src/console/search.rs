@@ -1,0 +1,135 @@
+//! Finding an application by its number, or a person's applications by the NIK. What is looked for is sent in a form's
+//! body and never in an address.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use loket_core::catalogue::Kind;
+use loket_core::journal::{EntryHash, Partition};
+use loket_core::replica::rows::{self, person_key};
+use loket_core::replica::{Replica, ReplicaError};
+use loket_core::store::{Store, Table};
+use loket_core::value;
+use serde::Deserialize;
+
+use super::application::{address, find};
+use super::page::{Page, Trouble, send};
+use super::session::Entered;
+use super::words;
+use crate::config::{dice, now};
+use crate::office::people::StaffRow;
+use crate::office::reads::{Read, Reader};
+use crate::router::App;
+
+/// Applications of one person that are shown.
+const MAX_FOUND: usize = 50;
+
+#[derive(Template)]
+#[template(path = "cari.html")]
+struct SearchPage {
+    page: Page,
+    lines: Vec<Line>,
+    trouble: Option<&'static str>,
+}
+
+/// An application that was found.
+struct Line {
+    number: String,
+    service: String,
+    place: String,
+    state: String,
+    since: String,
+}
+
+/// What is looked for.
+#[derive(Deserialize)]
+pub struct Asked {
+    kunci: String,
+    cari: String,
+}
+
+/// `GET /kantor/cari`.
+pub async fn show(entered: Entered) -> Response {
+    send(StatusCode::OK, &SearchPage { page: Page::of(&entered), lines: Vec::new(), trouble: None })
+}
+
+/// `POST /kantor/cari`.
+pub async fn search(
+    State(app): State<Arc<App>>,
+    entered: Entered,
+    Form(asked): Form<Asked>,
+) -> Result<Response, Trouble> {
+    entered.check(&asked.kunci)?;
+    let wanted = asked.cari.trim().to_owned();
+    let (staff, number) = (entered.staff.clone(), wanted.clone());
+    let found = app.readers.run(move |replica| find(replica, &staff, &number)).await?;
+    match found {
+        Ok(_) => return Ok(Redirect::to(&address(&wanted)).into_response()),
+        Err(ReplicaError::NotFound | ReplicaError::Refused(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let Ok(nik) = value::parse(Kind::Nik, &[], false, &wanted) else {
+        let trouble = Some("Tidak ada permohonan dengan nomor itu, dan bukan NIK yang benar: periksa lagi.");
+        return Ok(send(
+            StatusCode::OK,
+            &SearchPage { page: Page::of(&entered), lines: Vec::new(), trouble },
+        ));
+    };
+    let staff = entered.staff.clone();
+    let all = app.readers.run(move |replica| of_person(replica, &staff, &nik)).await??;
+    let (reader, ids): (u32, Vec<EntryHash>) = (entered.staff.id, all.iter().map(|(id, _)| *id).collect());
+    let note = move |office: &mut crate::office::Office<_>| {
+        for application in ids {
+            let read = Read { by: Reader::Staff(reader), what: "cari", application, reason: None };
+            office.note_read(&read, now(), &mut dice)?;
+        }
+        Ok(())
+    };
+    app.writer.write(false, note).await??;
+    let lines: Vec<Line> = all.into_iter().map(|(_, line)| line).collect();
+    let trouble = lines.is_empty().then_some("Tidak ada permohonan orang itu di wilayah Anda.");
+    Ok(send(StatusCode::OK, &SearchPage { page: Page::of(&entered), lines, trouble }))
+}
+
+/// Applications of a person that whoever asks may know of; none that are need-to-know.
+fn of_person<S: Store>(
+    replica: &Replica<S>,
+    staff: &StaffRow,
+    nik: &str,
+) -> Result<Vec<(EntryHash, Line)>, ReplicaError> {
+    let mut all = Vec::new();
+    let services: Vec<String> = replica.catalogue().services().map(str::to_owned).collect();
+    for service in services {
+        let key = person_key(nik, &service);
+        let found = replica.store.scan(&Partition::Office, Table::Person, &key, None, MAX_FOUND)?;
+        for (_, at) in found {
+            let (partition, id): (Partition, EntryHash) = rows::decode(&at)?;
+            let Some(row) = replica.row(&partition, &id)? else { continue };
+            if find(replica, staff, &row.number).is_ok_and(|found| found.id == id) {
+                let file = replica.catalogue().by_hash(&row.catalogue);
+                let service = file.as_ref().map(|file| &file.service);
+                all.push((
+                    id,
+                    Line {
+                        service: service.map_or_else(|| row.service.clone(), |service| service.title.clone()),
+                        place: row
+                            .place
+                            .map(|place| words::place(&place, replica.regions()))
+                            .unwrap_or_default(),
+                        state: service
+                            .and_then(|service| service.state(&row.state))
+                            .map_or_else(|| row.state.clone(), |state| state.label.clone()),
+                        since: words::moment(row.since),
+                        number: row.number,
+                    },
+                ));
+            }
+        }
+    }
+    all.truncate(MAX_FOUND);
+    Ok(all)
+}

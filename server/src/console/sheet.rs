@@ -1,0 +1,505 @@
+//! An application as its page shows it: worked out from the case, the catalogue and what the workflow offers, so that a
+//! service which nobody here knows is drawn like any other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loket_core::catalogue::{Field, Kind, Need, Role, Service};
+use loket_core::checks::{self, Attached};
+use loket_core::journal::Partition;
+use loket_core::replica::case::Case;
+use loket_core::replica::view::conflict_names;
+use loket_core::replica::{Replica, ReplicaError};
+use loket_core::store::Store;
+use loket_core::workflow::{Available, MARK_CODES, MARK_PREFIX, ReasonNeed, available, clock, with_old_card};
+use serde_json::Value;
+
+use super::words;
+use crate::office::look::Look;
+use crate::office::people::StaffRow;
+
+/// An application.
+pub struct Sheet {
+    /// Registration number.
+    pub number: String,
+    /// Title of its service.
+    pub service: String,
+    /// Title of its variant.
+    pub variant: Option<String>,
+    /// Where it was filed.
+    pub place: String,
+    /// Its state.
+    pub state: String,
+    /// Whether it has ended.
+    pub is_final: bool,
+    /// Revision that is frozen; 0: none yet.
+    pub revision: u32,
+    /// Working time, and the target.
+    pub worked: String,
+    /// Whether the target is missed.
+    pub is_late: bool,
+    /// What is said of it where only its remains are here.
+    pub gone: Option<String>,
+    /// Fields by heading.
+    pub sections: Vec<Section>,
+    /// Papers with their scans.
+    pub requirements: Vec<Paper>,
+    /// What may be done by who looks.
+    pub acts: Vec<ActForm>,
+    /// The official record, the latest first.
+    pub record: Vec<Event>,
+    /// Fields that officers changed after what was submitted.
+    pub differences: Vec<Difference>,
+    /// Values that contradict each other.
+    pub conflicts: Vec<Conflict>,
+    /// Numbers of other open applications of the same person.
+    pub duplicates: Vec<String>,
+    /// Warnings, and whether the officer ticked them.
+    pub warnings: Vec<Warning>,
+    /// Messages to the applicant.
+    pub messages: Vec<Message>,
+    /// State of the papers on their way.
+    pub papers: String,
+}
+
+/// Fields under one heading.
+pub struct Section {
+    /// The heading.
+    pub title: String,
+    /// The fields, in the form's order.
+    pub fields: Vec<FieldLine>,
+}
+
+/// A field.
+pub struct FieldLine {
+    /// Label.
+    pub label: String,
+    /// What stands there.
+    pub value: String,
+    /// What stood there before the change that is asked for.
+    pub before: Option<String>,
+}
+
+/// A requirement.
+pub struct Paper {
+    /// Id.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// Its mark, where it was sent back with one.
+    pub mark: Option<String>,
+    /// Its scans.
+    pub scans: Vec<Scan>,
+}
+
+/// A scan.
+pub struct Scan {
+    /// Its address.
+    pub address: String,
+    /// `Kartu Keluarga, lembar 1`.
+    pub title: String,
+    /// Whether it is at the office.
+    pub is_here: bool,
+}
+
+/// An act as a form.
+pub struct ActForm {
+    /// The act.
+    pub act: String,
+    /// Its label.
+    pub label: String,
+    /// Whether it is the straight way on.
+    pub is_straight: bool,
+    /// What it has to be told.
+    pub needs: Vec<NeedLine>,
+    /// Whether a reason may be given.
+    pub asks_reason: bool,
+    /// Whether one has to be.
+    pub needs_reason: bool,
+}
+
+/// Something that an act has to be told.
+pub struct NeedLine {
+    /// Name in the form.
+    pub name: String,
+    /// Label.
+    pub label: String,
+    /// The kind of control: `text`, `date`, `number`, `tel`, `area`, `select`, `many`.
+    pub control: &'static str,
+    /// Choices: id, label.
+    pub options: Vec<(String, String)>,
+    /// Whether it has to be told.
+    pub required: bool,
+}
+
+/// A line of the official record.
+pub struct Event {
+    /// When.
+    pub at: String,
+    /// When the phone says it was, where it says so.
+    pub claimed: Option<String>,
+    /// What.
+    pub what: String,
+    /// Who, and under which role.
+    pub by: String,
+    /// Why, or why not.
+    pub words: Vec<String>,
+    /// Whether it was refused or contradicts.
+    pub is_odd: bool,
+}
+
+/// A field that differs from what was submitted.
+pub struct Difference {
+    /// Label.
+    pub label: String,
+    /// What was submitted.
+    pub submitted: String,
+    /// What stands there now.
+    pub current: String,
+}
+
+/// Values that contradict each other.
+pub struct Conflict {
+    /// Label.
+    pub label: String,
+    /// Value, who wrote it, when by their clock.
+    pub values: Vec<(String, String, String)>,
+}
+
+/// A warning.
+pub struct Warning {
+    /// Its sentence.
+    pub sentence: String,
+    /// Whether the officer has looked.
+    pub ticked: bool,
+}
+
+/// A message to the applicant.
+pub struct Message {
+    /// Which.
+    pub id: String,
+    /// Its state, for people.
+    pub state: String,
+    /// When it became due.
+    pub at: String,
+}
+
+/// Whether somebody of the staff has a part in a service at all.
+pub fn takes_part(service: &Service, role: Role) -> bool {
+    role == Role::Admin || service.acts().iter().any(|(_, act)| act.roles().contains(&role))
+}
+
+/// The sheet of a case for one member of staff.
+pub fn make<S: Store>(
+    replica: &Replica<S>,
+    case: &Case,
+    staff: &StaffRow,
+    now: i64,
+) -> Result<Sheet, ReplicaError> {
+    let shown = replica.shown(case, now)?;
+    let file = case.service.clone();
+    let service = file.as_ref().map(|file| &file.service);
+    let state = case.state();
+    let reading =
+        service.zip(state.as_ref()).map(|(service, state)| clock(service, state, replica.calendar(), now));
+    let frozen = state.as_ref().and_then(|state| state.frozen.as_ref());
+    // What the desks decide on is what was submitted; before that, what stands there.
+    let registers = match frozen {
+        Some(frozen) => case.document.registers_at(&frozen.heads).unwrap_or_default(),
+        None => case.document.registers(),
+    };
+    let variant = case.reserved("_varian");
+    let titled = |id: &String| {
+        let variants = service.map(|service| service.variants.as_slice()).unwrap_or_default();
+        variants.iter().find(|variant| variant.id == *id).map_or_else(|| id.clone(), |one| one.title.clone())
+    };
+    let place: Option<Partition> = case.reserved("_wilayah").and_then(|place| place.parse().ok());
+    let marks = state.as_ref().map(|state| state.marks.iter().cloned().collect()).unwrap_or_default();
+    Ok(Sheet {
+        number: case.number(),
+        service: service.map_or_else(|| text(&shown, "service"), |service| service.title.clone()),
+        variant: variant.as_ref().map(titled),
+        place: place.map(|place| words::place(&place, replica.regions())).unwrap_or_default(),
+        state: text(&shown, "label"),
+        is_final: shown.get("final").and_then(Value::as_bool).unwrap_or_default(),
+        revision: state.as_ref().map_or(0, |state| state.revision),
+        worked: reading
+            .map(|r| format!("{} dari {}", words::worked(r.worked_minutes), words::worked(r.limit_minutes)))
+            .unwrap_or_default(),
+        is_late: reading.is_some_and(|reading| reading.overdue),
+        gone: shown.pointer("/gone/text").and_then(Value::as_str).map(str::to_owned),
+        sections: sections(replica, case, &registers, now)?,
+        requirements: requirements(replica, case, &registers, &marks, now)?,
+        acts: acts(replica, case, staff, &registers, now)?,
+        record: record(&shown, service),
+        differences: differences(replica, &shown, service),
+        conflicts: conflicts(replica, &shown, service),
+        duplicates: list(&shown, "duplicates")
+            .iter()
+            .filter_map(|one| Some(one.as_str()?.to_owned()))
+            .collect(),
+        warnings: list(&shown, "warnings").iter().map(warning).collect(),
+        messages: list(&shown, "notifications").iter().map(message).collect(),
+        papers: papers(&text(&shown, "papers")),
+    })
+}
+
+fn text(of: &Value, name: &str) -> String {
+    of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {
+    of.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn sections<S: Store>(
+    replica: &Replica<S>,
+    case: &Case,
+    registers: &BTreeMap<String, String>,
+    now: i64,
+) -> Result<Vec<Section>, ReplicaError> {
+    let Some(file) = case.service.clone() else { return Ok(Vec::new()) };
+    let asked = replica.with_form(case, registers, &BTreeSet::new(), now, |form| {
+        let fields = form.service.fields.iter().enumerate();
+        fields.filter(|(_, field)| form.asks_field(field)).map(|(place, _)| place).collect::<Vec<_>>()
+    })?;
+    let told = |field: &Field| {
+        registers
+            .get(&field.id)
+            .map(|value| words::value(field, value, replica.regions()))
+            .unwrap_or_default()
+    };
+    let mut sections: Vec<Section> = Vec::new();
+    for field in asked.iter().filter_map(|place| file.service.fields.get(*place)) {
+        let before = field.old.as_ref().and_then(|old| file.service.field(old)).map(told);
+        let line = FieldLine { label: field.label.clone(), value: told(field), before };
+        let title = words::heading(&field.section);
+        match sections.iter_mut().find(|section| section.title == title) {
+            Some(section) => section.fields.push(line),
+            None => sections.push(Section { title, fields: vec![line] }),
+        }
+    }
+    Ok(sections)
+}
+
+fn requirements<S: Store>(
+    replica: &Replica<S>,
+    case: &Case,
+    registers: &BTreeMap<String, String>,
+    marks: &BTreeMap<String, String>,
+    now: i64,
+) -> Result<Vec<Paper>, ReplicaError> {
+    let Some(file) = case.service.clone() else { return Ok(Vec::new()) };
+    let (asked, scans) = replica.with_form(case, registers, &BTreeSet::new(), now, |form| {
+        let all = form.service.requirements.iter().enumerate();
+        let asked: Vec<usize> = all.filter(|(_, one)| form.asks(one)).map(|(place, _)| place).collect();
+        (asked, checks::attachments(form))
+    })?;
+    let mut papers = Vec::new();
+    for (place, one) in file.service.requirements.iter().enumerate() {
+        let own: Vec<&Attached> = scans.iter().filter(|scan| scan.requirement == one.id).collect();
+        if own.is_empty() && !asked.contains(&place) {
+            continue;
+        }
+        let mut shown = Vec::new();
+        for (n, scan) in own.iter().enumerate() {
+            let row = replica.attachment(&case.partition, &scan.hash)?;
+            shown.push(Scan {
+                address: format!("/kantor/berkas/{}/lampiran/{}", case.number(), scan.hash.to_hex()),
+                title: format!("{}, lembar {}", one.title, n + 1),
+                is_here: row.is_some_and(|row| row.here),
+            });
+        }
+        let mark = marks.get(&one.id).map(|mark| mark_label(mark));
+        papers.push(Paper { id: one.id.clone(), title: one.title.clone(), mark, scans: shown });
+    }
+    Ok(papers)
+}
+
+/// A mark's code as people read it, or the words in its place.
+fn mark_label(mark: &str) -> String {
+    MARK_CODES.iter().find(|(code, _)| *code == mark).map_or(mark, |(_, label)| label).to_owned()
+}
+
+fn acts<S: Store>(
+    replica: &Replica<S>,
+    case: &Case,
+    staff: &StaffRow,
+    registers: &BTreeMap<String, String>,
+    now: i64,
+) -> Result<Vec<ActForm>, ReplicaError> {
+    let (Some(file), Some(state)) = (case.service.clone(), case.state()) else { return Ok(Vec::new()) };
+    let conflicts = conflict_names(case);
+    let surrender = replica.with_form(case, registers, &conflicts, now, checks::surrender_applies)?;
+    let offers = available(&file.service, &state, staff.role);
+    let offers = with_old_card(&file.service, &state, surrender, offers);
+    Ok(offers.iter().map(form).collect())
+}
+
+fn form(offer: &Available) -> ActForm {
+    // The reason in free words has a control of its own.
+    let needs = offer.needs.iter().filter(|need| need.id != loket_core::workflow::NEED_FREE_REASON);
+    ActForm {
+        act: offer.act.clone(),
+        label: offer.label.clone(),
+        is_straight: offer.outcome.is_none(),
+        needs: needs.map(need).collect(),
+        asks_reason: offer.reason != ReasonNeed::None,
+        needs_reason: offer
+            .needs
+            .iter()
+            .any(|need| need.id == loket_core::workflow::NEED_FREE_REASON && need.required),
+    }
+}
+
+fn need(need: &Need) -> NeedLine {
+    let control = match need.kind {
+        Kind::Pilihan | Kind::YaTidak if need.many => "many",
+        Kind::Pilihan | Kind::YaTidak => "select",
+        Kind::Tanggal => "date",
+        Kind::Bilangan => "number",
+        Kind::Telepon => "tel",
+        Kind::Catatan => "area",
+        _ => "text",
+    };
+    let mut options: Vec<_> = need.options.iter().map(|one| (one.id.clone(), one.label.clone())).collect();
+    if need.kind == Kind::YaTidak {
+        options = vec![("ya".into(), "Ya".into()), ("tidak".into(), "Tidak".into())];
+    }
+    NeedLine {
+        name: format!("{PARAM}{}", need.id),
+        label: need.label.clone(),
+        control,
+        options,
+        required: need.required && !need.id.starts_with(MARK_PREFIX),
+    }
+}
+
+/// Before the name of a need, in a form.
+pub const PARAM: &str = "isi.";
+
+fn record(shown: &Value, service: Option<&Service>) -> Vec<Event> {
+    let label = |act: &str| {
+        let found = service.and_then(|service| service.act(act)).map(|act| act.label().to_owned());
+        found.unwrap_or_else(|| match act {
+            "lampiran_lengkap" => "Lampiran lengkap di Dinas".to_owned(),
+            "ganti_nomor" => "Nomor pendaftaran diganti".to_owned(),
+            "lepaskan" => "Dilepaskan ke antrean tanpa menunggu lampiran".to_owned(),
+            "gugur" => "Gugur karena tidak dilanjutkan".to_owned(),
+            act => words::heading(act),
+        })
+    };
+    let event = |line: &Value| {
+        let mut said: Vec<String> = [text(line, "sentence"), text(line, "reason")].into();
+        let pairs = |name: &str| line.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+        for (requirement, mark) in pairs("marks") {
+            said.push(format!(
+                "{}: {}",
+                paper_title(service, &requirement),
+                mark_label(mark.as_str().unwrap_or_default())
+            ));
+        }
+        for (need, value) in pairs("params") {
+            said.push(format!("{}: {}", words::heading(&need), value.as_str().unwrap_or_default()));
+        }
+        said.retain(|words| !words.is_empty());
+        let role = Role::ALL.into_iter().find(|role| role.as_str() == text(line, "role"));
+        let desk = role.map(words::desk).unwrap_or_default();
+        Event {
+            at: when(&text(line, "at")),
+            claimed: line.get("claimed_at").and_then(Value::as_str).map(when),
+            what: label(&text(line, "act")),
+            by: match text(line, "by") {
+                by if by == "sistem" => "Sistem".to_owned(),
+                by => format!("{by}, {desk}"),
+            },
+            words: said,
+            is_odd: text(line, "outcome") != "dicatat",
+        }
+    };
+    list(shown, "record").iter().rev().map(event).collect()
+}
+
+fn paper_title(service: Option<&Service>, id: &str) -> String {
+    let found = service.and_then(|service| service.requirements.iter().find(|one| one.id == id));
+    found.map_or_else(|| words::heading(id), |one| one.title.clone())
+}
+
+/// A time as `show` says it, in the words of a page.
+fn when(iso: &str) -> String {
+    let at: Option<jiff::civil::DateTime> = iso.split('+').next().and_then(|at| at.parse().ok());
+    at.map_or_else(|| iso.to_owned(), words::local)
+}
+
+fn field_label(service: Option<&Service>, id: &str) -> (String, Option<Field>) {
+    let field = service.and_then(|service| service.field(id)).cloned();
+    let papers = id.strip_prefix("lampiran/").and_then(|rest| rest.split('/').next());
+    let label = match (&field, papers) {
+        (Some(field), _) => field.label.clone(),
+        (None, Some(paper)) => format!("Lampiran: {}", paper_title(service, paper)),
+        (None, None) => words::heading(id.split('/').next().unwrap_or(id)),
+    };
+    (label, field)
+}
+
+fn differences<S: Store>(replica: &Replica<S>, shown: &Value, service: Option<&Service>) -> Vec<Difference> {
+    let all = shown.pointer("/submitted/differences").and_then(Value::as_array).cloned().unwrap_or_default();
+    let difference = |one: &Value| {
+        let id = text(one, "field");
+        let (label, field) = field_label(service, &id);
+        let told = |name: &str| {
+            let value = text(one, name);
+            match &field {
+                _ if value.is_empty() => "(kosong)".to_owned(),
+                Some(field) => words::value(field, &value, replica.regions()),
+                None if id.starts_with("lampiran/") => "(berkas)".to_owned(),
+                None => value,
+            }
+        };
+        Difference { label, submitted: told("submitted"), current: told("current") }
+    };
+    all.iter().map(difference).collect()
+}
+
+fn conflicts<S: Store>(replica: &Replica<S>, shown: &Value, service: Option<&Service>) -> Vec<Conflict> {
+    let conflict = |one: &Value| {
+        let (label, field) = field_label(service, &text(one, "field"));
+        let told = |value: &Value| {
+            let stored = text(value, "value");
+            let said = field.as_ref().map_or(stored.clone(), |f| words::value(f, &stored, replica.regions()));
+            (said, text(value, "author"), when(&text(value, "time")))
+        };
+        Conflict { label, values: list(one, "values").iter().map(told).collect() }
+    };
+    list(shown, "conflicts").iter().map(conflict).collect()
+}
+
+fn warning(one: &Value) -> Warning {
+    Warning {
+        sentence: text(one, "sentence"),
+        ticked: one.get("ticked").and_then(Value::as_bool).unwrap_or_default(),
+    }
+}
+
+fn message(one: &Value) -> Message {
+    let state = match text(one, "state").as_str() {
+        "antri" => "menunggu dikirim",
+        "terkirim" => "terkirim",
+        "gagal" => "gagal dikirim",
+        "tanpa_nomor" => "tidak ada nomor telepon",
+        "tanpa_persetujuan" => "pemohon tidak menyetujui SMS",
+        other => return Message { id: text(one, "id"), state: other.to_owned(), at: when(&text(one, "at")) },
+    };
+    Message { id: text(one, "id"), state: state.to_owned(), at: when(&text(one, "at")) }
+}
+
+fn papers(state: &str) -> String {
+    match state {
+        "belum" => "belum dikirim pemohon",
+        "dikirim" => "dalam pengiriman",
+        "diterima" => "diterima di Dinas",
+        "kurang" => "diterima, kurang lengkap",
+        "dibebaskan" => "dibebaskan",
+        _ => "tidak diminta",
+    }
+    .to_owned()
+}
