@@ -109,6 +109,11 @@ impl List {
 }
 
 impl Guest {
+    /// Where it comes from: a subscriber's name, which may stand for many.
+    pub fn address(&self) -> IpAddr {
+        self.0.address
+    }
+
     /// It has proven who it is, and is no guest any more.
     pub fn is_known(&self) {
         let number = *self.0.number.lock().unwrap_or_else(PoisonError::into_inner);

@@ -19,5 +19,6 @@ pub mod readers;
 pub mod retention;
 pub mod router;
 pub mod serve;
+pub mod status;
 pub mod sync;
 pub mod telemetry;

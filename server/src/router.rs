@@ -21,6 +21,7 @@ use crate::ingest::Writer;
 use crate::office::library::Receipts;
 use crate::readers::Readers;
 use crate::serve::Course;
+use crate::status::{self, Guesses};
 use crate::sync::{self, Sessions};
 
 /// What the handlers share.
@@ -47,6 +48,8 @@ pub struct App {
     pub guests: Guests,
     /// Enrolments that failed of late.
     pub failures: Failures,
+    /// Wrong guesses at the public status page.
+    pub guesses: Guesses,
     /// Whether the office goes on.
     pub stop: watch::Receiver<Course>,
     /// The process's metrics.
@@ -62,6 +65,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/", get(welcome))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
+        .route("/status", get(status::show).post(status::ask).layer(DefaultBodyLimit::max(limits::BODY)))
         .merge(console())
         .route("/v1/enrol", post(enrol::enrol).layer(DefaultBodyLimit::max(limits::BODY)))
         .route("/v1/sync", get(sync::upgrade))
@@ -102,8 +106,9 @@ const WELCOME: &str = r#"<!doctype html>
 <h1>Loket Dukcapil</h1>
 <p>Ini alamat kantor tempat HP petugas desa dan kecamatan menyerahkan permohonan dokumen kependudukan
 (KTP-el, KIA, dan peristiwa penting lainnya) dan menerima keputusannya.</p>
-<p><strong>Pemohon:</strong> tanyakan permohonan Anda kepada petugas desa atau kecamatan dengan menyebut nomor
-pendaftaran. Semua layanan gratis.</p>
+<p><strong>Pemohon:</strong> periksa <a href="/status">status permohonan</a> dengan nomor pendaftaran, atau tanyakan
+kepada petugas desa atau kecamatan. Semua layanan gratis.</p>
+<p><strong>Petugas Dinas:</strong> masuk ke <a href="/kantor">meja Anda</a>.</p>
 <p><strong>Petugas:</strong> buka aplikasi Loket di HP, lalu daftarkan perangkat dengan alamat ini dan kode dari
 Dinas. Kode dibuat dengan perintah <code>loket invite</code>.</p>
 <p><strong>Pengelola:</strong> <a href="/healthz">kesehatan sistem</a> dan <a href="/metrics">angka-angka</a>.</p>

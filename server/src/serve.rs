@@ -30,6 +30,7 @@ use crate::office::admission::Allowances;
 use crate::readers::Readers;
 use crate::retention;
 use crate::router::{App, router};
+use crate::status::Guesses;
 use crate::telemetry;
 
 /// After an accept that failed: the system is short of something.
@@ -97,6 +98,7 @@ impl Server {
             failures: Default::default(),
             stop: stopped,
             metrics: telemetry::metrics(),
+            guesses: Guesses::default(),
             unwell: AtomicBool::new(false),
         });
         tokio::spawn(retention::run(app.writer.clone(), app.shelves.clone(), app.stop.clone()));

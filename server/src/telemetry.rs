@@ -34,6 +34,8 @@ pub const ATTACHMENT_OUT: &str = "loket_attachment_sent_bytes_total";
 pub const ATTACHMENTS: &str = "loket_attachments_arrived_total";
 /// Enrolments, by outcome.
 pub const ENROLMENTS: &str = "loket_enrolments_total";
+/// Answers of the public status page, by outcome.
+pub const STATUS: &str = "loket_status_answers_total";
 /// Sign-ins to the console, by outcome.
 pub const SIGN_INS: &str = "loket_sign_ins_total";
 /// Jobs that were delivered.

@@ -39,8 +39,10 @@ pub struct Sheet {
     pub is_late: bool,
     /// What is said of it where only its remains are here.
     pub gone: Option<String>,
-    /// Fields by heading.
+    /// Fields that say something, by heading.
     pub sections: Vec<Section>,
+    /// Labels of those that were left empty.
+    pub empty: Vec<String>,
     /// Papers with their scans.
     pub requirements: Vec<Paper>,
     /// What may be done by who looks.
@@ -213,6 +215,7 @@ pub fn make<S: Store>(
         variants.iter().find(|variant| variant.id == *id).map_or_else(|| id.clone(), |one| one.title.clone())
     };
     let place: Option<Partition> = case.reserved("_wilayah").and_then(|place| place.parse().ok());
+    let (sections, empty) = sections(replica, case, &registers, now)?;
     let marks = state.as_ref().map(|state| state.marks.iter().cloned().collect()).unwrap_or_default();
     Ok(Sheet {
         number: case.number(),
@@ -227,7 +230,8 @@ pub fn make<S: Store>(
             .unwrap_or_default(),
         is_late: reading.is_some_and(|reading| reading.overdue),
         gone: shown.pointer("/gone/text").and_then(Value::as_str).map(str::to_owned),
-        sections: sections(replica, case, &registers, now)?,
+        sections,
+        empty,
         requirements: requirements(replica, case, &registers, &marks, now)?,
         acts: acts(replica, case, staff, &registers, now)?,
         record: record(&shown, service),
@@ -256,8 +260,8 @@ fn sections<S: Store>(
     case: &Case,
     registers: &BTreeMap<String, String>,
     now: i64,
-) -> Result<Vec<Section>, ReplicaError> {
-    let Some(file) = case.service.clone() else { return Ok(Vec::new()) };
+) -> Result<(Vec<Section>, Vec<String>), ReplicaError> {
+    let Some(file) = case.service.clone() else { return Ok((Vec::new(), Vec::new())) };
     let asked = replica.with_form(case, registers, &BTreeSet::new(), now, |form| {
         let fields = form.service.fields.iter().enumerate();
         fields.filter(|(_, field)| form.asks_field(field)).map(|(place, _)| place).collect::<Vec<_>>()
@@ -268,8 +272,12 @@ fn sections<S: Store>(
             .map(|value| words::value(field, value, replica.regions()))
             .unwrap_or_default()
     };
-    let mut sections: Vec<Section> = Vec::new();
+    let (mut sections, mut empty): (Vec<Section>, Vec<String>) = (Vec::new(), Vec::new());
     for field in asked.iter().filter_map(|place| file.service.fields.get(*place)) {
+        if told(field).is_empty() {
+            empty.push(field.label.clone());
+            continue;
+        }
         let before = field.old.as_ref().and_then(|old| file.service.field(old)).map(told);
         let line = FieldLine { label: field.label.clone(), value: told(field), before };
         let title = words::heading(&field.section);
@@ -278,7 +286,7 @@ fn sections<S: Store>(
             None => sections.push(Section { title, fields: vec![line] }),
         }
     }
-    Ok(sections)
+    Ok((sections, empty))
 }
 
 fn requirements<S: Store>(

@@ -107,9 +107,18 @@ pub fn value(field: &Field, stored: &str, regions: &Regions) -> String {
     }
 }
 
+/// An error's words as a sentence: a capital at the beginning, a full stop at the end.
+pub fn sentence(words: &str) -> String {
+    let begun = heading_of(words);
+    if begun.ends_with(['.', '!', '?']) { begun } else { format!("{begun}.") }
+}
+
 /// A word of the catalogue's as a heading: `orang_tua` is `Orang tua`.
 pub fn heading(id: &str) -> String {
-    let words = id.replace(['_', '-'], " ");
+    heading_of(&id.replace(['_', '-'], " "))
+}
+
+fn heading_of(words: &str) -> String {
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
