@@ -3,10 +3,12 @@
 mod bad_input;
 mod bindings;
 mod conflict;
+mod console;
 mod day;
 mod demo;
 mod destroyed;
 mod disk;
+mod doors;
 mod faults;
 mod frozen;
 mod greedy;

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use loket_core::catalogue::Role;
+use loket_core::journal::Partition;
 use loket_core::replica::rows::ApplicationRow;
 use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::Store;
@@ -185,9 +186,13 @@ fn line<S: Store>(replica: &Replica<S>, waiting: &Waiting) -> Result<Line, Repli
     let reading =
         service.zip(state.as_ref()).map(|(service, state)| clock(service, state, replica.calendar(), now));
     let label = service.and_then(|service| service.state(&row.state)).map(|state| state.label.clone());
+    // Which service it is, is told to who opens it with a reason.
+    let kept =
+        matches!(waiting.partition, Partition::NeedToKnow(_)).then(|| "Permohonan yang dijaga".to_owned());
+    let title = || service.map_or_else(|| row.service.clone(), |service| service.title.clone());
     Ok(Line {
         number: row.number.clone(),
-        service: service.map_or_else(|| row.service.clone(), |service| service.title.clone()),
+        service: kept.unwrap_or_else(title),
         place: row.place.map(|place| words::place(&place, replica.regions())).unwrap_or_default(),
         state: label.unwrap_or_else(|| row.state.clone()),
         since: words::moment(waiting.since),

@@ -1,0 +1,262 @@
+//! Doors of the console and of the public page: who has not the role, the region, the session or the form's key gets
+//! nothing, and nothing that is typed anywhere runs in a page.
+
+use std::collections::BTreeMap;
+
+use loket_tests::Office;
+use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode};
+use tokio::runtime::Runtime;
+
+use super::script::{Application, SERVICES, Town, text};
+
+/// A browser without a screen: it keeps one cookie and follows nothing by itself.
+struct Browser {
+    runtime: Runtime,
+    client: Client,
+    url: String,
+    cookie: Option<String>,
+}
+
+/// What came back.
+struct Page {
+    status: StatusCode,
+    location: String,
+    cookie: Option<String>,
+    text: String,
+}
+
+impl Page {
+    /// The key that the page's forms carry.
+    fn key(&self) -> String {
+        let after = self.text.split("name=\"kunci\" value=\"").nth(1).expect("a form with a key");
+        after.split('"').next().unwrap().to_owned()
+    }
+}
+
+impl Browser {
+    fn new(url: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = Client::builder().redirect(Policy::none()).build().unwrap();
+        Self { runtime, client, url: url.to_owned(), cookie: None }
+    }
+
+    fn ask(&self, path: &str, form: Option<&[(&str, &str)]>) -> Page {
+        let address = format!("{}{path}", self.url);
+        let mut request = match form {
+            None => self.client.get(address),
+            Some(fields) => {
+                let pairs: Vec<String> = fields
+                    .iter()
+                    .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
+                    .collect();
+                self.client
+                    .post(address)
+                    .header("content-type", "application/x-www-form-urlencoded")
+                    .body(pairs.join("&"))
+            }
+        };
+        if let Some(cookie) = &self.cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        self.runtime.block_on(async {
+            let answer = request.send().await.unwrap();
+            let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            let (location, cookie) = (header(LOCATION).unwrap_or_default(), header(SET_COOKIE));
+            Page { status: answer.status(), location, cookie, text: answer.text().await.unwrap() }
+        })
+    }
+
+    fn get(&self, path: &str) -> Page {
+        self.ask(path, None)
+    }
+
+    fn post(&self, path: &str, form: &[(&str, &str)]) -> Page {
+        self.ask(path, Some(form))
+    }
+
+    fn sign_in(&mut self, office: &Office, id: &str, password: &str) -> Page {
+        let code = office.run(&["staff", "code", id]);
+        let form = [("petugas", id), ("sandi", password), ("kode", text(&code, "code"))];
+        let page = self.post("/kantor/masuk", &form);
+        if let Some(set) = &page.cookie {
+            self.cookie = Some(set.split(';').next().unwrap().to_owned());
+        }
+        page
+    }
+}
+
+fn escape(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// Somebody of the staff with a browser, signed in.
+fn clerk(town: &Town, role: &str, region: Option<&str>) -> (String, String, Browser) {
+    let mut args = vec!["staff", "add", "--role", role, "--name", "Petugas"];
+    args.extend(region.iter().flat_map(|region| ["--partition", region]));
+    let id = text(&town.office.run(&args), "id").to_owned();
+    let password = text(&town.office.run(&["staff", "access", &id]), "password").to_owned();
+    let mut browser = Browser::new(town.server.url());
+    let page = browser.sign_in(&town.office, &id, &password);
+    assert_eq!((page.status, page.location.as_str()), (StatusCode::SEE_OTHER, "/kantor"), "{}", page.text);
+    (id, password, browser)
+}
+
+/// An application at the Front Office, with whatever was typed into its address.
+fn filed(town: &Town, service: &str, address: &str) -> Application {
+    let application = town.begin(service, &town.variants(service)[0]);
+    town.fill(&application);
+    town.home(service).run(&["set", &application.id, &format!("alamat={address}")]);
+    town.submit(&application);
+    town.sync();
+    town.sync();
+    application
+}
+
+#[test]
+fn nobody_gets_in_without_the_key_to_the_door() {
+    let town = Town::new();
+    let application = filed(&town, "ktp-el-hilang", "Dusun Krajan 1");
+    let (page, act) = (
+        format!("/kantor/berkas/{}", application.number),
+        format!("/kantor/berkas/{}/tindakan/ambil", application.number),
+    );
+    // Nobody.
+    let nobody = Browser::new(town.server.url());
+    let hash = text(&town.show(&application)["attachments"][0], "hash").to_owned();
+    let scan = format!("{page}/lampiran/{hash}");
+    for path in [
+        "/kantor",
+        "/kantor/cari",
+        "/kantor/antrean/front-office",
+        "/kantor/antrean/front-office/berita",
+        &page,
+        &scan,
+    ] {
+        let answer = nobody.get(path);
+        assert_eq!(
+            (answer.status, answer.location.as_str()),
+            (StatusCode::SEE_OTHER, "/kantor/masuk"),
+            "{path}"
+        );
+        assert!(answer.text.is_empty(), "{path}");
+    }
+    for path in [&act, "/kantor/keluar", "/kantor/cari", &format!("{page}/buka")] {
+        let answer = nobody.post(path, &[("kunci", "x"), ("cari", "x"), ("alasan", "x")]);
+        assert_eq!(
+            (answer.status, answer.location.as_str()),
+            (StatusCode::SEE_OTHER, "/kantor/masuk"),
+            "{path}"
+        );
+    }
+    // A cookie that somebody else chose opens nothing, and is not taken over by who signs in.
+    let (id, password, mut front) = clerk(&town, "front-office", None);
+    let chosen = format!("__Host-loket={}", "ab".repeat(32));
+    let fixed = Browser { cookie: Some(chosen.clone()), ..Browser::new(town.server.url()) };
+    assert_eq!(fixed.get("/kantor").location, "/kantor/masuk");
+    assert_ne!(front.cookie.as_deref(), Some(chosen.as_str()));
+    // The role.
+    for role in ["kepala-dinas", "bagian-produksi"] {
+        let (_, _, other) = clerk(&town, role, None);
+        assert_eq!(other.get("/kantor/antrean/front-office").status, StatusCode::FORBIDDEN, "{role}");
+        let seen = other.get(&page);
+        assert!(seen.status == StatusCode::NOT_FOUND || !seen.text.contains("/tindakan/"), "{role} may act");
+    }
+    // The region.
+    let (_, _, elsewhere) = clerk(&town, "front-office", Some("33.12.09"));
+    assert_eq!(elsewhere.get(&page).status, StatusCode::NOT_FOUND);
+    assert_eq!(elsewhere.get(&scan).status, StatusCode::NOT_FOUND);
+    assert!(!elsewhere.get("/kantor/antrean/front-office").text.contains(&application.number));
+    // The form's key: none, another session's.
+    let shown = front.get(&page);
+    assert_eq!(shown.status, StatusCode::OK);
+    let act = shown.text.split("action=\"").find(|part| part.contains("/tindakan/")).unwrap();
+    let act = act.split('"').next().unwrap().to_owned();
+    let (_, _, colleague) = clerk(&town, "front-office", None);
+    for key in ["", "x", &colleague.get(&page).key()] {
+        assert_eq!(front.post(&act, &[("kunci", key)]).status, StatusCode::FORBIDDEN, "key {key}");
+    }
+    assert_eq!(text(&town.show(&application), "state"), "ANTRI_FO", "nothing of it was done");
+    assert_eq!(front.post(&act, &[("kunci", &shown.key())]).status, StatusCode::SEE_OTHER);
+    assert_ne!(text(&town.show(&application), "state"), "ANTRI_FO");
+    // Scans: only those of the application, by their hash.
+    assert_eq!(front.get(&scan).status, StatusCode::OK);
+    let neighbour = filed(&town, "ktp-el-rusak", "Dusun Krajan 2");
+    let other = text(&town.show(&neighbour)["attachments"][0], "hash").to_owned();
+    let ways = [other, "..%2f..%2f..%2foffice.key".into(), "%2e%2e".into(), "a".repeat(63), String::new()];
+    for way in ways {
+        assert_eq!(front.get(&format!("{page}/lampiran/{way}")).status, StatusCode::NOT_FOUND, "{way}");
+    }
+    // Whoever is out stays out.
+    let before = front.cookie.clone();
+    let key = front.get("/kantor/cari").key();
+    assert_eq!(front.post("/kantor/keluar", &[("kunci", &key)]).location, "/kantor/masuk");
+    front.cookie = before;
+    assert_eq!(front.get(&page).location, "/kantor/masuk");
+    // Failures lock; then the right password does not help either.
+    for _ in 0..5 {
+        let wrong = front
+            .post("/kantor/masuk", &[("petugas", &id), ("sandi", "salah sama sekali"), ("kode", "000000")]);
+        assert_eq!(wrong.status, StatusCode::FORBIDDEN);
+    }
+    let locked = front.sign_in(&town.office, &id, &password);
+    assert_eq!(locked.status, StatusCode::FORBIDDEN);
+    assert!(locked.text.contains("Terlalu banyak percobaan"), "{}", locked.text);
+}
+
+#[test]
+fn what_is_typed_runs_nowhere_and_is_in_no_address() {
+    let town = Town::new();
+    let typed = "<img src=x onerror=alert(1)> &amp; \"'><script>alert(2)</script>";
+    let application = filed(&town, "ktp-el-hilang", typed);
+    let (_, _, front) = clerk(&town, "front-office", None);
+    let page = front.get(&format!("/kantor/berkas/{}", application.number));
+    assert!(page.text.contains("onerror=alert(1)&#62;") && page.text.contains("&#60;img"), "{}", page.text);
+    assert!(!page.text.contains("<img src=x") && !page.text.contains("<script>alert"));
+    // Found by NIK, from the body of a form.
+    let (nik, key) = (application.person.nik(), page.key());
+    let found = front.post("/kantor/cari", &[("kunci", &key), ("cari", &nik)]);
+    assert!(found.text.contains(&application.number), "{}", found.text);
+    assert!(!found.text.contains(&nik));
+    let named = front.post("/kantor/cari", &[("kunci", &key), ("cari", &application.number)]);
+    assert_eq!(named.location, format!("/kantor/berkas/{}", application.number));
+    let odd = front.post("/kantor/cari", &[("kunci", &key), ("cari", "<script>alert(3)</script>")]);
+    assert!(odd.status.is_success() && !odd.text.contains("<script>alert"));
+    assert!(!town.office.log().contains(&nik) && !town.office.log().contains("onerror"));
+}
+
+#[test]
+fn the_public_page_tells_the_state_and_nothing_else() {
+    let town = Town::new();
+    let plain = filed(&town, "ktp-el-hilang", "Dusun Krajan 1");
+    let kept = filed(&town, SERVICES[8], "Dusun Krajan 2");
+    let anybody = Browser::new(town.server.url());
+    let ask = |number: &str, born: &str| anybody.post("/status", &[("nomor", number), ("lahir", born)]);
+    assert!(anybody.get("/status").text.len() < 4_000);
+    let told = ask(&plain.number, &plain.person.birthday());
+    assert!(told.text.contains("Antri di Front Office") && told.text.contains("KTP-el"), "{}", told.text);
+    let told_of_kept = ask(&kept.number, &kept.person.birthday());
+    assert!(told_of_kept.text.contains("Sedang diproses"), "{}", told_of_kept.text);
+    let title = text(town.service(SERVICES[8]), "title");
+    assert!(!told_of_kept.text.contains(title) && !told_of_kept.text.contains("Kelamin"));
+    let of: BTreeMap<&str, (&Application, &Page)> =
+        [("plain", (&plain, &told)), ("kept", (&kept, &told_of_kept))].into();
+    for (application, page) in of.values() {
+        for secret in [application.person.nik(), application.person.name(), application.person.birthday()] {
+            assert!(!page.text.contains(&secret));
+        }
+    }
+    // Wrong: a slip in the number, another day, a number that does not exist; and then guessing ends.
+    assert_eq!(ask("3312082002-26-7K3Q-0001A", "01-01-1990").status, StatusCode::BAD_REQUEST);
+    assert_eq!(ask(&plain.number, "kapan saja").status, StatusCode::BAD_REQUEST);
+    for _ in 0..8 {
+        assert_eq!(ask(&plain.number, "01-01-1930").status, StatusCode::NOT_FOUND);
+    }
+    assert_eq!(ask(&plain.number, "01-01-1930").status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(ask(&plain.number, &plain.person.birthday()).status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(ask(&kept.number, &kept.person.birthday()).status.is_success(), "of others people still hear");
+}
