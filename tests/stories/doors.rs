@@ -10,6 +10,7 @@ use reqwest::{Client, StatusCode};
 use tokio::runtime::Runtime;
 
 use super::script::{Application, SERVICES, Town, text};
+use super::walk::{Walk, lead};
 
 /// A browser without a screen: it keeps one cookie and follows nothing by itself.
 struct Browser {
@@ -259,4 +260,55 @@ fn the_public_page_tells_the_state_and_nothing_else() {
     assert_eq!(ask(&plain.number, "01-01-1930").status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(ask(&plain.number, &plain.person.birthday()).status, StatusCode::TOO_MANY_REQUESTS);
     assert!(ask(&kept.number, &kept.person.birthday()).status.is_success(), "of others people still hear");
+}
+
+#[test]
+fn production_corrects_what_was_typed() {
+    let town = Town::new();
+    let service = SERVICES[8];
+    let application = town.file(service, &town.variants(service)[0]);
+    let (number, nik) = (application.number.clone(), application.person.nik());
+    town.sync();
+    let mut walks = [Walk::before("periksa_produksi", application)];
+    lead(&town, &mut walks);
+    let application = &walks[0].application;
+    let (_, _, desk) = clerk(&town, "bagian-produksi", None);
+    let page = format!("/kantor/berkas/{number}");
+    // Nothing of it is shown before a reason is given.
+    let shut = desk.get(&page);
+    assert!(shut.text.contains("Alasan membuka") && !shut.text.contains(&nik), "{}", shut.text);
+    let title = text(town.service(service), "title");
+    assert!(
+        !shut.text.contains(title)
+            && !desk.get("/kantor/antrean/bagian-produksi").text.contains("<td data-l=\"Layanan\">Peristiwa")
+    );
+    let unopened = desk.post(&format!("{page}/tindakan/perbaikan_input"), &[("kunci", &shut.key())]);
+    assert_eq!(unopened.status, StatusCode::FORBIDDEN);
+    let blank = desk.post(&format!("{page}/buka"), &[("kunci", &shut.key()), ("alasan", "  ")]);
+    assert_eq!(blank.status, StatusCode::BAD_REQUEST);
+    let opened =
+        desk.post(&format!("{page}/buka"), &[("kunci", &shut.key()), ("alasan", "giliran produksi")]);
+    assert_eq!(opened.location, page);
+    let shown = desk.get(&page);
+    assert!(shown.text.contains(&nik) && shown.text.contains(title));
+    // Sent to be corrected, and corrected: what is left as it is changes nothing.
+    let key = shown.key();
+    let form = [("kunci", key.as_str()), ("isi.sebab", "kesalahan_input"), ("alasan", "dusun keliru")];
+    let sent = desk.post(&format!("{page}/tindakan/perbaikan_input"), &form);
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
+    let waits = desk.get(&page);
+    assert!(
+        waits.text.contains("name=\"isi.isian.alamat\"") && waits.text.contains(&format!("value=\"{nik}\""))
+    );
+    let form = [
+        ("kunci", key.as_str()),
+        ("isi.isian.nik", nik.as_str()),
+        ("isi.isian.alamat", "Dusun Pembetulan 7"),
+        ("isi.keterangan", "dusun"),
+    ];
+    let mended = desk.post(&format!("{page}/tindakan/perbaiki_input"), &form);
+    assert_eq!(mended.status, StatusCode::SEE_OTHER, "{}", mended.text);
+    let after = town.show(application);
+    assert_eq!(after["submitted"]["fields"]["alamat"], "Dusun Pembetulan 7");
+    assert_eq!((text(&after, "state"), &after["revision"]), ("ANTRI_PRODUKSI", &1.into()));
 }

@@ -160,12 +160,16 @@ pub async fn act(
     if is_shut(&found, &entered) {
         return Err(Trouble::Forbidden);
     }
+    let said = params(&fields);
+    let weigh =
+        move |replica: &Replica<_>| Ok(sheet::told(&replica.case(&found.partition, &found.id)?, said));
+    let params = app.readers.run(weigh).await?.map_err(|error: ReplicaError| error)?;
     let reason = fields.iter().find(|(name, _)| name == "alasan").map(|(_, reason)| reason.clone());
     let wish = DeskAct {
         act,
         staff: entered.staff.id,
         reason: reason.filter(|reason| !reason.trim().is_empty()),
-        params: params(&fields),
+        params,
     };
     let done = app.writer.write(false, move |office| {
         Ok(match office.act(&found.partition, &found.id, wish, now(), &mut dice) {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loket_core::catalogue::{Field, Kind, Need, Role, Service};
+use loket_core::catalogue::{ActRef, Choice, Field, Kind, Need, Role, Service};
 use loket_core::checks::{self, Attached};
 use loket_core::journal::Partition;
 use loket_core::replica::case::Case;
@@ -16,6 +16,7 @@ use serde_json::Value;
 use past::{conflicts, differences, list, message, papers, record, text, warning};
 
 use super::words;
+use crate::office::desk::CORRECTION;
 use crate::office::look::Look;
 use crate::office::people::StaffRow;
 
@@ -117,6 +118,8 @@ pub struct ActForm {
     pub is_straight: bool,
     /// What it has to be told.
     pub needs: Vec<NeedLine>,
+    /// Fields of the file that the act may correct, with what stands there.
+    pub corrections: Vec<NeedLine>,
     /// Whether a reason may be given.
     pub asks_reason: bool,
     /// Whether one has to be.
@@ -133,6 +136,8 @@ pub struct NeedLine {
     pub control: &'static str,
     /// Choices: id, label.
     pub options: Vec<(String, String)>,
+    /// What stands there already; of a choice its id.
+    pub value: String,
     /// Whether it has to be told.
     pub required: bool,
 }
@@ -336,7 +341,49 @@ fn acts<S: Store>(
     let surrender = replica.with_form(case, registers, &conflicts, now, checks::surrender_applies)?;
     let offers = available(&file.service, &state, staff.role);
     let offers = with_old_card(&file.service, &state, surrender, offers);
-    Ok(offers.iter().map(form).collect())
+    let corrects = |offer: &Available| matches!(file.service.act(&offer.act), Some(ActRef::Detour(_)));
+    let mut forms = Vec::with_capacity(offers.len());
+    for offer in &offers {
+        let corrections =
+            if corrects(offer) { corrections(replica, case, registers, now)? } else { Vec::new() };
+        forms.push(ActForm { corrections, ..form(offer) });
+    }
+    Ok(forms)
+}
+
+/// Fields that are asked, as controls that hold what was submitted.
+fn corrections<S: Store>(
+    replica: &Replica<S>,
+    case: &Case,
+    registers: &BTreeMap<String, String>,
+    now: i64,
+) -> Result<Vec<NeedLine>, ReplicaError> {
+    replica.with_form(case, registers, &BTreeSet::new(), now, |form| {
+        let fields = form.service.fields.iter().filter(|field| form.asks_field(field));
+        fields
+            .map(|field| NeedLine {
+                name: format!("{PARAM}{CORRECTION}{}", field.id),
+                label: field.label.clone(),
+                control: control(field.kind, field.many),
+                options: options(field.kind, &field.options),
+                value: registers.get(&field.id).cloned().unwrap_or_default(),
+                required: false,
+            })
+            .collect()
+    })
+}
+
+/// What an act is told, without corrections that change nothing.
+pub fn told(case: &Case, params: Vec<(String, String)>) -> Vec<(String, String)> {
+    let frozen = case.state().and_then(|state| state.frozen);
+    let registers = match frozen {
+        Some(frozen) => case.document.registers_at(&frozen.heads).unwrap_or_default(),
+        None => case.document.registers(),
+    };
+    let changes = |(name, value): &(String, String)| {
+        name.strip_prefix(CORRECTION).is_none_or(|field| registers.get(field) != Some(value))
+    };
+    params.into_iter().filter(changes).collect()
 }
 
 fn form(offer: &Available) -> ActForm {
@@ -347,6 +394,7 @@ fn form(offer: &Available) -> ActForm {
         label: offer.label.clone(),
         is_straight: offer.outcome.is_none(),
         needs: needs.map(need).collect(),
+        corrections: Vec::new(),
         asks_reason: offer.reason != ReasonNeed::None,
         needs_reason: offer
             .needs
@@ -356,25 +404,32 @@ fn form(offer: &Available) -> ActForm {
 }
 
 fn need(need: &Need) -> NeedLine {
-    let control = match need.kind {
-        Kind::Pilihan | Kind::YaTidak if need.many => "many",
+    NeedLine {
+        name: format!("{PARAM}{}", need.id),
+        label: need.label.clone(),
+        control: control(need.kind, need.many),
+        options: options(need.kind, &need.options),
+        value: String::new(),
+        required: need.required && !need.id.starts_with(MARK_PREFIX),
+    }
+}
+
+fn control(kind: Kind, many: bool) -> &'static str {
+    match kind {
+        Kind::Pilihan | Kind::YaTidak if many => "many",
         Kind::Pilihan | Kind::YaTidak => "select",
         Kind::Tanggal => "date",
         Kind::Bilangan => "number",
         Kind::Telepon => "tel",
         Kind::Catatan => "area",
         _ => "text",
-    };
-    let mut options: Vec<_> = need.options.iter().map(|one| (one.id.clone(), one.label.clone())).collect();
-    if need.kind == Kind::YaTidak {
-        options = vec![("ya".into(), "Ya".into()), ("tidak".into(), "Tidak".into())];
     }
-    NeedLine {
-        name: format!("{PARAM}{}", need.id),
-        label: need.label.clone(),
-        control,
-        options,
-        required: need.required && !need.id.starts_with(MARK_PREFIX),
+}
+
+fn options(kind: Kind, choices: &[Choice]) -> Vec<(String, String)> {
+    match kind {
+        Kind::YaTidak => vec![("ya".into(), "Ya".into()), ("tidak".into(), "Tidak".into())],
+        _ => choices.iter().map(|one| (one.id.clone(), one.label.clone())).collect(),
     }
 }
 

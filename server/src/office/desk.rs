@@ -15,7 +15,7 @@ use super::Office;
 use super::look::Look;
 
 /// Parameters of an act that correct fields of the file: `isian.FIELD`.
-const CORRECTION: &str = "isian.";
+pub const CORRECTION: &str = "isian.";
 
 /// An act of a member of staff.
 pub struct DeskAct {
