@@ -9,6 +9,7 @@ pub mod assets;
 pub mod desk;
 pub mod live;
 pub mod page;
+pub mod receipt;
 pub mod scan;
 pub mod search;
 pub mod session;

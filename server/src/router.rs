@@ -48,6 +48,8 @@ pub struct App {
     pub guests: Guests,
     /// Enrolments that failed of late.
     pub failures: Failures,
+    /// Where the public finds the office, as print-outs name it.
+    pub public_url: String,
     /// Wrong guesses at the public status page.
     pub guesses: Guesses,
     /// Whether the office goes on.
@@ -76,7 +78,7 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// The console's pages.
 fn console() -> Router<Arc<App>> {
-    use crate::console::{application, assets, desk, live, scan, search, signin};
+    use crate::console::{application, assets, desk, live, receipt, scan, search, signin};
     Router::new()
         .route("/aset/{hash}/{name}", get(assets::get))
         .route("/kantor", get(desk::home))
@@ -89,6 +91,7 @@ fn console() -> Router<Arc<App>> {
         .route("/kantor/berkas/{number}/buka", post(application::open))
         .route("/kantor/berkas/{number}/tindakan/{act}", post(application::act))
         .route("/kantor/berkas/{number}/lampiran/{hash}", get(scan::get))
+        .route("/kantor/berkas/{number}/tanda-terima", get(receipt::show))
         .layer(DefaultBodyLimit::max(limits::FORM))
 }
 

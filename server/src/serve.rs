@@ -55,21 +55,26 @@ pub struct Server {
     task: JoinHandle<Result<(), Failure>>,
 }
 
+/// What an operator decides.
+#[derive(Default)]
+pub struct Options {
+    /// What one device may bring.
+    pub allowances: Allowances,
+    /// Where the public finds the office; none: where it listens.
+    pub public_url: Option<String>,
+}
+
 impl Server {
     /// Opens the office and listens; `listen` is an address and port, port 0 for any free one.
     pub async fn start(folder: &Folder, listen: &str) -> Result<Server, Failure> {
-        Self::start_with(folder, listen, Allowances::default()).await
+        Self::start_with(folder, listen, Options::default()).await
     }
 
-    /// As [`Server::start`], with other allowances of what one device may bring.
-    pub async fn start_with(
-        folder: &Folder,
-        listen: &str,
-        allowances: Allowances,
-    ) -> Result<Server, Failure> {
+    /// As [`Server::start`], with what an operator decides.
+    pub async fn start_with(folder: &Folder, listen: &str, options: Options) -> Result<Server, Failure> {
         raise_file_limit();
         let mut office = folder.office()?;
-        office.allowances = allowances;
+        office.allowances = options.allowances;
         let signer = office.signer();
         let public = office.public_key();
         let shelves = Shelves::new(folder.attachments());
@@ -98,6 +103,7 @@ impl Server {
             failures: Default::default(),
             stop: stopped,
             metrics: telemetry::metrics(),
+            public_url: options.public_url.unwrap_or_else(|| format!("http://{address}")),
             guesses: Guesses::default(),
             unwell: AtomicBool::new(false),
         });

@@ -81,8 +81,11 @@ async function tour({ role, page }) {
   if (!first) return;
   await open(page, first, `berkas-${role}`);
   await look(page, `berkas-${role}`);
+  if (role !== "front-office") return;
+  await page.goto(`${plan.url}/kantor/berkas/${first}/tanda-terima`);
+  await look(page, "tanda-terima");
   await page.goto(`${plan.url}/kantor/cari`);
-  if (role === "front-office") await look(page, "cari");
+  await look(page, "cari");
 }
 
 // The Front Office takes its first application without touching the mouse.

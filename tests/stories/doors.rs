@@ -282,6 +282,7 @@ fn production_corrects_what_was_typed() {
         !shut.text.contains(title)
             && !desk.get("/kantor/antrean/bagian-produksi").text.contains("<td data-l=\"Layanan\">Peristiwa")
     );
+    assert_eq!(desk.get(&format!("{page}/tanda-terima")).location, page);
     let unopened = desk.post(&format!("{page}/tindakan/perbaikan_input"), &[("kunci", &shut.key())]);
     assert_eq!(unopened.status, StatusCode::FORBIDDEN);
     let blank = desk.post(&format!("{page}/buka"), &[("kunci", &shut.key()), ("alasan", "  ")]);
@@ -291,6 +292,9 @@ fn production_corrects_what_was_typed() {
     assert_eq!(opened.location, page);
     let shown = desk.get(&page);
     assert!(shown.text.contains(&nik) && shown.text.contains(title));
+    let receipt = desk.get(&format!("{page}/tanda-terima"));
+    assert!(receipt.text.contains(&number) && receipt.text.contains("GRATIS") && receipt.text.contains("<svg"));
+    assert!(!receipt.text.contains(title) && !receipt.text.contains(&nik), "what lies about says no more");
     // Sent to be corrected, and corrected: what is left as it is changes nothing.
     let key = shown.key();
     let form = [("kunci", key.as_str()), ("isi.sebab", "kesalahan_input"), ("alasan", "dusun keliru")];

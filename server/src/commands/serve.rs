@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::config::{Failure, Folder};
 use crate::office::admission::{self, Allowances};
-use crate::serve::{Server, asked_to_end};
+use crate::serve::{Options, Server, asked_to_end};
 use crate::telemetry;
 
 #[derive(clap::Args)]
@@ -32,23 +32,42 @@ pub(super) struct Args {
         help = "Batas harian satu perangkat: bita lampiran"
     )]
     attachment_bytes_per_day: u64,
+    #[arg(
+        long,
+        env = "LOKET_PUBLIC_URL",
+        value_parser = public_url,
+        help = "Alamat kantor bagi masyarakat, untuk cetakan; tanpa ini alamat yang didengarkan"
+    )]
+    public_url: Option<String>,
+}
+
+/// Longest address that a picture on a receipt still shows well, in letters.
+const MAX_PUBLIC_URL: usize = 100;
+
+fn public_url(text: &str) -> Result<String, String> {
+    let text = text.trim_end_matches('/');
+    let begins = text.starts_with("https://") || text.starts_with("http://");
+    let plain = text.len() <= MAX_PUBLIC_URL && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let cure = "tulis alamat lengkap, misalnya https://loket.contoh.go.id";
+    if begins && plain { Ok(text.to_owned()) } else { Err(cure.to_owned()) }
 }
 
 impl Args {
-    fn allowances(&self) -> Allowances {
-        Allowances {
+    fn options(&self) -> Options {
+        let allowances = Allowances {
             entries: self.entries_per_day,
             bytes: self.bytes_per_day,
             attachment_bytes: self.attachment_bytes_per_day,
             ..Allowances::default()
-        }
+        };
+        Options { allowances, public_url: self.public_url.clone() }
     }
 }
 
 pub(super) fn run(folder: &Folder, args: &Args) -> Result<(), Failure> {
     telemetry::logs();
     super::runtime()?.block_on(async {
-        let server = Server::start_with(folder, &args.listen, args.allowances()).await?;
+        let server = Server::start_with(folder, &args.listen, args.options()).await?;
         let mut out = std::io::stdout();
         let said =
             writeln!(out, "Loket mendengarkan di http://{}", server.address()).and_then(|()| out.flush());

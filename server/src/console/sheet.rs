@@ -38,6 +38,8 @@ pub struct Sheet {
     pub is_final: bool,
     /// Revision that is frozen; 0: none yet.
     pub revision: u32,
+    /// When it was submitted first.
+    pub filed: Option<String>,
     /// Working time, and the target.
     pub worked: String,
     /// Whether the target is missed.
@@ -234,6 +236,7 @@ pub fn make<S: Store>(
         state: text(&shown, "label"),
         is_final: shown.get("final").and_then(Value::as_bool).unwrap_or_default(),
         revision: state.as_ref().map_or(0, |state| state.revision),
+        filed: state.as_ref().and_then(|state| state.passed.first()).map(|(_, at)| words::moment(*at)),
         worked: reading
             .map(|r| format!("{} dari {}", words::worked(r.worked_minutes), words::worked(r.limit_minutes)))
             .unwrap_or_default(),
