@@ -20,6 +20,12 @@ pub fn today(now: i64) -> Date {
     jakarta(now).date()
 }
 
+/// When a day begins in Jakarta, in seconds since 1970.
+pub fn midnight(day: Date) -> i64 {
+    let days = (day - Date::constant(1970, 1, 1)).get_days();
+    i64::from(days) * 86_400 - WIB
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,6 +36,8 @@ mod tests {
         assert_eq!(today(1_795_453_199), Date::constant(2026, 11, 23));
         assert_eq!(jakarta(1_795_366_800).to_string(), "2026-11-23T00:00:00");
         assert_eq!(today(1_795_366_799), Date::constant(2026, 11, 22));
+        assert_eq!(midnight(Date::constant(2026, 11, 23)), 1_795_366_800);
+        assert_eq!(midnight(Date::constant(1969, 12, 31)), -31 * 3600);
         let _ = (today(i64::MAX), today(i64::MIN));
     }
 }

@@ -4,6 +4,7 @@
 //! Who may see what and do what follows from the same rules as everywhere: the desk's role and regions, and what the
 //! workflow offers. Whatever shows a person's data is noted before it is sent.
 
+pub mod admin;
 pub mod application;
 pub mod assets;
 pub mod desk;

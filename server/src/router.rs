@@ -78,12 +78,16 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// The console's pages.
 fn console() -> Router<Arc<App>> {
-    use crate::console::{application, assets, desk, live, receipt, scan, search, signin};
+    use crate::console::{admin, application, assets, desk, live, receipt, scan, search, signin};
     Router::new()
         .route("/aset/{hash}/{name}", get(assets::get))
         .route("/kantor", get(desk::home))
         .route("/kantor/masuk", get(signin::show).post(signin::sign_in))
         .route("/kantor/keluar", post(signin::sign_out))
+        .route("/kantor/perangkat", get(admin::devices))
+        .route("/kantor/perangkat/undang", post(admin::invite))
+        .route("/kantor/perangkat/cabut", post(admin::revoke))
+        .route("/kantor/pembacaan", get(admin::reads))
         .route("/kantor/cari", get(search::show).post(search::search))
         .route("/kantor/antrean/{desk}", get(desk::show))
         .route("/kantor/antrean/{desk}/berita", get(live::listen))

@@ -13,7 +13,7 @@ use super::script::{Application, SERVICES, Town, sound, text};
 const PASS: std::time::Duration = std::time::Duration::from_secs(420);
 
 /// Desks, with the regions of those that have some.
-const DESKS: [(&str, Option<&str>); 8] = [
+const DESKS: [(&str, Option<&str>); 9] = [
     ("front-office", None),
     ("kasi-pendaftaran", None),
     ("kasi-pencatatan-sipil", None),
@@ -22,6 +22,7 @@ const DESKS: [(&str, Option<&str>); 8] = [
     ("loket-pengambilan", None),
     ("operator-kecamatan", Some(KECAMATAN)),
     ("operator-desa", Some(VILLAGE)),
+    ("admin", None),
 ];
 
 /// Somebody at a desk, who signs in by browser.

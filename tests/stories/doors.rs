@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use loket_tests::Office;
+use loket_tests::{Office, Phone, VILLAGE};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
@@ -293,7 +293,9 @@ fn production_corrects_what_was_typed() {
     let shown = desk.get(&page);
     assert!(shown.text.contains(&nik) && shown.text.contains(title));
     let receipt = desk.get(&format!("{page}/tanda-terima"));
-    assert!(receipt.text.contains(&number) && receipt.text.contains("GRATIS") && receipt.text.contains("<svg"));
+    assert!(
+        receipt.text.contains(&number) && receipt.text.contains("GRATIS") && receipt.text.contains("<svg")
+    );
     assert!(!receipt.text.contains(title) && !receipt.text.contains(&nik), "what lies about says no more");
     // Sent to be corrected, and corrected: what is left as it is changes nothing.
     let key = shown.key();
@@ -315,4 +317,46 @@ fn production_corrects_what_was_typed() {
     let after = town.show(application);
     assert_eq!(after["submitted"]["fields"]["alamat"], "Dusun Pembetulan 7");
     assert_eq!((text(&after, "state"), &after["revision"]), ("ANTRI_PRODUKSI", &1.into()));
+}
+
+#[test]
+fn an_administrator_invites_revokes_and_sees_who_read_what() {
+    let town = Town::new();
+    let application = filed(&town, "ktp-el-hilang", "Dusun Krajan 1");
+    let (front_id, _, front) = clerk(&town, "front-office", None);
+    let (_, _, admin) = clerk(&town, "admin", None);
+    for path in ["/kantor/perangkat", "/kantor/pembacaan"] {
+        assert_eq!(front.get(path).status, StatusCode::FORBIDDEN, "{path}");
+        assert!(admin.get(path).status.is_success(), "{path}");
+    }
+    let key = front.get("/kantor/cari").key();
+    let invite = [("peran", "operator-desa"), ("wilayah", VILLAGE), ("nama", "Bu Wulan")];
+    fn by<'a>(key: &'a str, form: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        [&[("kunci", key)][..], form].concat()
+    }
+    assert_eq!(front.post("/kantor/perangkat/undang", &by(&key, &invite)).status, StatusCode::FORBIDDEN);
+    let key = admin.get("/kantor/perangkat").key();
+    let odd = [("kunci", key.as_str()), ("peran", "kepala-dinas"), ("wilayah", VILLAGE), ("nama", "")];
+    assert_eq!(admin.post("/kantor/perangkat/undang", &odd).status, StatusCode::BAD_REQUEST);
+    let invited = admin.post("/kantor/perangkat/undang", &by(&key, &invite));
+    let code =
+        invited.text.split("class=\"nomor\">").nth(1).expect("a code").split('<').next().unwrap().to_owned();
+    let phone = Phone::unknown();
+    let enrolled = phone.run(&["enroll", "--url", town.server.url(), "--code", &code]);
+    assert_eq!(enrolled["role"], "operator-desa");
+    let device = text(&enrolled, "device").to_owned();
+    let listed = admin.get("/kantor/perangkat").text;
+    assert!(listed.contains("Bu Wulan") && listed.contains(&device));
+    let revoke = [("kunci", key.as_str()), ("perangkat", device.as_str()), ("sebab", "dicabut")];
+    assert_eq!(front.post("/kantor/perangkat/cabut", &revoke).status, StatusCode::FORBIDDEN);
+    assert_eq!(admin.post("/kantor/perangkat/cabut", &revoke).status, StatusCode::SEE_OTHER);
+    assert!(admin.get("/kantor/perangkat").text.contains("izin berakhir"));
+    // Who read what, today, by name of who read and number of what.
+    let read = |page: Page| page.text.matches(&application.number).count();
+    let before = read(admin.get("/kantor/pembacaan"));
+    front.get(&format!("/kantor/berkas/{}", application.number));
+    let after = admin.get("/kantor/pembacaan");
+    assert!(after.text.contains(&format!("petugas {front_id}")), "{}", after.text);
+    assert_eq!(read(after), before + 1);
+    assert_eq!(read(admin.get("/kantor/pembacaan?tanggal=2020-01-01")), 0);
 }

@@ -1,20 +1,17 @@
 //! `device` and `grant`: the phones that are known, and what they may see.
 
-use std::collections::BTreeMap;
-
 use loket_core::journal::body::CAUSE_LOST;
 use loket_core::journal::{AuthorId, Partition};
 use loket_core::replica::ReplicaError;
 use loket_core::replica::view::time_text;
-use loket_core::store::{Store, Table};
+use loket_core::store::Store;
 use serde_json::json;
 
 use super::Answer;
 use crate::config::{Failure, Folder, dice, now};
 use crate::office::Office;
+use crate::office::look::Look;
 
-/// Rows read at a time.
-const PAGE: usize = 1024;
 /// Characters of a device's id that name it at the least.
 const SHORTEST: usize = 8;
 
@@ -63,51 +60,23 @@ pub(super) fn run(folder: &Folder, command: Command) -> Result<Answer, Failure> 
     }
 }
 
-/// Every device that was ever certified, with the partitions of its certificates.
-fn devices<S: Store>(office: &Office<S>) -> Result<BTreeMap<AuthorId, Vec<Partition>>, ReplicaError> {
-    let mut devices: BTreeMap<AuthorId, Vec<Partition>> = BTreeMap::new();
-    let prefix = b"scope/";
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let rows =
-            office.replica.store.scan(&Partition::Office, Table::Meta, prefix, after.as_deref(), PAGE)?;
-        let Some((last, _)) = rows.last() else { return Ok(devices) };
-        after = Some(last.clone());
-        for (key, _) in &rows {
-            let rest = key.get(prefix.len()..).unwrap_or_default();
-            let Some((author, partition)) = rest.split_at_checked(32) else { continue };
-            if let (Ok(author), Some(partition)) =
-                (AuthorId::try_from(author), Partition::from_bytes(partition))
-            {
-                devices.entry(author).or_default().push(partition);
-            }
-        }
-    }
-}
-
 fn list(folder: &Folder) -> Result<Answer, Failure> {
-    let office = folder.office()?;
     let mut json = Vec::new();
     let mut text = String::new();
-    for (device, partitions) in devices(&office)? {
-        let open = office.replica.scope_of(&device)?;
-        let mut newest = None;
-        for partition in &partitions {
-            newest = office.replica.certificate(partition, &device)?.map(|row| row.certificate).or(newest);
-        }
-        let Some(certificate) = newest else { continue };
-        let (id, revoked) = (device.to_hex(), open.is_empty());
-        let partitions: Vec<String> = open.iter().map(ToString::to_string).collect();
+    for device in folder.office()?.replica.devices()? {
+        let id = device.id.to_hex();
+        let partitions: Vec<String> = device.partitions.iter().map(ToString::to_string).collect();
         text.push_str(&format!(
             "{}  {:<20} {}{}\n",
             id.get(..16).unwrap_or_default(),
-            certificate.role,
-            certificate.officer,
-            if revoked { " (dicabut)" } else { "" }
+            device.certificate.role,
+            device.certificate.officer,
+            if device.has_ended() { " (dicabut)" } else { "" }
         ));
         json.push(json!({
-            "device": id, "officer": certificate.officer, "role": certificate.role, "partitions": partitions,
-            "revoked": revoked, "not_after": time_text(certificate.not_after),
+            "device": id, "officer": device.certificate.officer, "role": device.certificate.role,
+            "partitions": partitions, "revoked": device.has_ended(),
+            "not_after": time_text(device.certificate.not_after),
         }));
     }
     if json.is_empty() {
@@ -119,7 +88,8 @@ fn list(folder: &Folder) -> Result<Answer, Failure> {
 /// The one device whose id begins so.
 fn find<S: Store>(office: &Office<S>, named: &str) -> Result<AuthorId, ReplicaError> {
     let named = named.trim().to_ascii_lowercase();
-    let mut found = devices(office)?.into_keys().filter(|device| device.to_hex().starts_with(&named));
+    let all = office.replica.certified()?.into_keys();
+    let mut found = all.filter(|device| device.to_hex().starts_with(&named));
     match (found.next(), found.next()) {
         (Some(device), None) if named.len() >= SHORTEST => Ok(device),
         (Some(_), _) => Err(ReplicaError::refused(format!(

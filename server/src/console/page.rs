@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use loket_core::catalogue::Role;
 use loket_core::replica::ReplicaError;
 use tracing::error;
 
@@ -41,6 +42,8 @@ pub struct Who {
     pub desk: &'static str,
     /// The key that forms carry.
     pub key: String,
+    /// Whether the administrator's pages are theirs.
+    pub is_admin: bool,
 }
 
 impl Page {
@@ -55,6 +58,7 @@ impl Page {
             name: entered.staff.name.clone(),
             desk: words::desk(entered.staff.role),
             key: entered.form_key(),
+            is_admin: entered.staff.role == Role::Admin,
         };
         Self { who: Some(who), ..Self::open() }
     }

@@ -1,7 +1,10 @@
 //! What the office keeps beside its entries, to whoever reads it: the writer itself, a reader beside it, a command.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use loket_core::catalogue::Role;
-use loket_core::journal::{EntryHash, Partition};
+use loket_core::journal::body::Certificate;
+use loket_core::journal::{AuthorId, EntryHash, Partition};
 use loket_core::replica::case::Case;
 use loket_core::replica::rows::{self, ApplicationRow};
 use loket_core::replica::view::Surroundings;
@@ -12,7 +15,7 @@ use serde_json::Value;
 
 use super::desk::desk_byte;
 use super::jobs::{JobRow, job_key};
-use super::people::{MAX_STAFF, StaffRow};
+use super::people::{MAX_STAFF, SCOPE, StaffRow};
 
 /// Applications that a queue is looked through for, and counted, at most.
 pub const MAX_QUEUE: usize = 10_000;
@@ -27,6 +30,23 @@ pub struct Waiting {
     pub row: ApplicationRow,
     /// Office time since when it waits.
     pub since: i64,
+}
+
+/// A device.
+pub struct Device {
+    /// Its id.
+    pub id: AuthorId,
+    /// Its newest certificate.
+    pub certificate: Certificate,
+    /// Partitions in which one holds.
+    pub partitions: BTreeSet<Partition>,
+}
+
+impl Device {
+    /// Whether none of its certificates holds any more.
+    pub fn has_ended(&self) -> bool {
+        self.partitions.is_empty()
+    }
 }
 
 /// Part of a queue.
@@ -72,6 +92,12 @@ pub trait Look {
 
     /// How many applications wait at a desk, counted up to `most`.
     fn queue_length(&self, desk: Role, most: usize) -> Result<usize, ReplicaError>;
+
+    /// Every device that was ever certified, with the partitions of its certificates, ended ones too.
+    fn certified(&self) -> Result<BTreeMap<AuthorId, Vec<Partition>>, ReplicaError>;
+
+    /// Every device that was ever certified, as people know it.
+    fn devices(&self) -> Result<Vec<Device>, ReplicaError>;
 
     /// State of a notification to the applicant; none before it is due.
     fn job_state(&self, case: &Case, due: &Due) -> Option<String>;
@@ -140,6 +166,39 @@ impl<S: Store> Look for Replica<S> {
 
     fn queue_length(&self, desk: Role, most: usize) -> Result<usize, ReplicaError> {
         Ok(self.store.scan(&Partition::Office, Table::Queue, &[desk_byte(desk)], None, most)?.len())
+    }
+
+    fn certified(&self) -> Result<BTreeMap<AuthorId, Vec<Partition>>, ReplicaError> {
+        let mut devices: BTreeMap<AuthorId, Vec<Partition>> = BTreeMap::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let rows = self.store.scan(&Partition::Office, Table::Meta, SCOPE, after.as_deref(), SCAN)?;
+            let Some((last, _)) = rows.last() else { return Ok(devices) };
+            after = Some(last.clone());
+            for (key, _) in &rows {
+                let rest = key.get(SCOPE.len()..).unwrap_or_default();
+                let Some((author, partition)) = rest.split_at_checked(32) else { continue };
+                if let (Ok(author), Some(partition)) =
+                    (AuthorId::try_from(author), Partition::from_bytes(partition))
+                {
+                    devices.entry(author).or_default().push(partition);
+                }
+            }
+        }
+    }
+
+    fn devices(&self) -> Result<Vec<Device>, ReplicaError> {
+        let mut devices = Vec::new();
+        for (id, partitions) in self.certified()? {
+            let mut newest = None;
+            for partition in &partitions {
+                newest = self.certificate(partition, &id)?.map(|row| row.certificate).or(newest);
+            }
+            if let Some(certificate) = newest {
+                devices.push(Device { id, certificate, partitions: self.scope_of(&id)? });
+            }
+        }
+        Ok(devices)
     }
 
     fn job_state(&self, case: &Case, due: &Due) -> Option<String> {

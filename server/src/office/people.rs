@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use loket_core::catalogue::Role;
+use loket_core::enrol::Code;
 use loket_core::identity::PublicKey;
 use loket_core::journal::body::{Body, CAUSE_LOST, Certificate, Revocation};
 use loket_core::journal::{AuthorId, Partition, Place};
@@ -33,7 +34,7 @@ const CAUSE_MOVED: &str = "pindah";
 /// A revocation's cause where the certificate's time was over.
 const CAUSE_EXPIRED: &str = "kedaluwarsa";
 /// Prefix of the rows that say which device was ever certified where.
-const SCOPE: &[u8] = b"scope/";
+pub(super) const SCOPE: &[u8] = b"scope/";
 
 /// A member of staff.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -124,6 +125,35 @@ impl<S: Store> Office<S> {
         let row = StaffRow { id, name: name.to_owned(), role, partitions };
         self.put_local(Table::Staff, &id.to_be_bytes(), &row)?;
         Ok(id)
+    }
+
+    /// Makes an invitation for a device of this role in these regions, good for a day; the caller holds a transaction.
+    /// Returns until when, in seconds since 1970.
+    ///
+    /// # Errors
+    /// Where a code is no region, or the officer's name is too long.
+    pub fn invite_device(
+        &mut self,
+        role: Role,
+        codes: &[String],
+        name: Option<&str>,
+        code: &Code,
+        now: i64,
+    ) -> Result<i64, ReplicaError> {
+        let partitions = self.expand(codes)?;
+        let name = name.map(str::trim).filter(|name| !name.is_empty());
+        if name.is_some_and(|name| name.chars().count() > MAX_NAME) {
+            return Err(ReplicaError::refused(format!(
+                "nama terlalu panjang: paling banyak {MAX_NAME} huruf"
+            )));
+        }
+        let place = codes.first().map_or("", String::as_str);
+        let place = self.replica.regions().name(place).unwrap_or(place);
+        let officer = name.map_or_else(|| format!("{role} {place}"), str::to_owned);
+        let expires = now.saturating_add(INVITE_SECONDS);
+        let row = InviteRow { role, partitions, expires, officer, used: None, secret: code.secret().0 };
+        self.invite(&code.invite(), &row)?;
+        Ok(expires)
     }
 
     /// Keeps an invitation; the caller holds a transaction.
