@@ -22,10 +22,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
+use crate::app::App;
 use crate::config::{limits, now};
 use crate::guests::Guest;
 use crate::ingest::Unavailable;
-use crate::router::App;
 use crate::telemetry;
 
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");

@@ -19,11 +19,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tracing::info;
 
+use crate::app::App;
 use crate::config::{dice, limits, now};
 use crate::ingest::Unavailable;
 use crate::office::Office;
 use crate::office::people::InviteRow;
-use crate::router::App;
 use crate::telemetry;
 
 /// What a device sends.

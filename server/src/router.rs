@@ -1,64 +1,16 @@
 //! Every URL of the office.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, head, post};
-use loket_core::identity::{PublicKey, Signer};
-use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::watch;
 
-use crate::attachments::{self, Shelves, Turns};
+use crate::app::App;
 use crate::config::limits;
-use crate::enrol::{self, Failures};
-use crate::given::Given;
-use crate::guests::Guests;
-use crate::ingest::Writer;
-use crate::office::library::Receipts;
-use crate::readers::Readers;
-use crate::serve::Course;
-use crate::status::{self, Guesses};
-use crate::sync::{self, Sessions};
-
-/// What the handlers share.
-pub struct App {
-    /// The one who writes.
-    pub writer: Writer,
-    /// Those who read.
-    pub readers: Readers,
-    /// The office's key.
-    pub signer: Arc<dyn Signer>,
-    /// Its public half.
-    pub office: PublicKey,
-    /// Receipts as last signed.
-    pub receipts: Receipts,
-    /// Who is connected.
-    pub sessions: Sessions,
-    /// What each device was given today.
-    pub given: Given,
-    /// The attachments.
-    pub shelves: Shelves,
-    /// Turns of those that transfer attachments.
-    pub transfers: Turns,
-    /// Connections whose peer is not known yet.
-    pub guests: Guests,
-    /// Enrolments that failed of late.
-    pub failures: Failures,
-    /// Where the public finds the office, as print-outs name it.
-    pub public_url: String,
-    /// Wrong guesses at the public status page.
-    pub guesses: Guesses,
-    /// Whether the office goes on.
-    pub stop: watch::Receiver<Course>,
-    /// The process's metrics.
-    pub metrics: PrometheusHandle,
-    /// Whether the store's last failure was logged: a check every few seconds says it once.
-    pub unwell: AtomicBool,
-}
+use crate::{attachments, enrol, status, sync};
 
 /// The routes.
 pub fn router(app: Arc<App>) -> Router {

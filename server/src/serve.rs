@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 use tracing::{debug, error, info, warn};
 
+use crate::app::App;
 use crate::attachments::Shelves;
 use crate::checkpoints;
 use crate::config::{Failure, Folder, limits};
@@ -29,7 +30,7 @@ use crate::ingest::{Writer, WriterThread};
 use crate::office::admission::Allowances;
 use crate::readers::Readers;
 use crate::retention;
-use crate::router::{App, router};
+use crate::router::router;
 use crate::status::Guesses;
 use crate::telemetry;
 

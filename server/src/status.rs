@@ -22,10 +22,10 @@ use loket_core::value;
 use metrics::counter;
 use serde::Deserialize;
 
+use crate::app::App;
 use crate::console::page::{Page, Trouble, send};
 use crate::console::words;
 use crate::guests::Guest;
-use crate::router::App;
 use crate::telemetry;
 
 /// The field that holds the day of birth of the person it is about.

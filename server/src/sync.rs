@@ -26,6 +26,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_tungstenite::tungstenite::error::ProtocolError as WireFault;
 use tracing::{debug, error, info};
 
+use crate::app::App;
 use crate::config::{Failure, dice, limits, now};
 use crate::connection::Life;
 use crate::guests::Guest;
@@ -33,7 +34,6 @@ use crate::ingest::{Hint, Unavailable};
 use crate::office::library::OfficeLibrary;
 use crate::office::restore::is_healing;
 use crate::office::{Delivery, Office};
-use crate::router::App;
 use crate::serve::Course;
 use crate::telemetry;
 

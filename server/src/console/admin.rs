@@ -21,10 +21,10 @@ use serde::Deserialize;
 use super::page::{Page, Trouble, send};
 use super::session::Entered;
 use super::words;
+use crate::app::App;
 use crate::config::{dice, now};
 use crate::office::look::{Device, Look};
 use crate::office::reads::{Noted, readings};
-use crate::router::App;
 
 /// Devices on one page.
 const MAX_DEVICES: usize = 2000;

@@ -16,11 +16,11 @@ use serde::Deserialize;
 use super::page::{Page, Trouble, send};
 use super::session::Entered;
 use super::sheet::{self, PARAM, Sheet};
+use crate::app::App;
 use crate::config::{dice, now};
 use crate::office::desk::{ActError, DeskAct, place_of};
 use crate::office::people::StaffRow;
 use crate::office::reads::{Read, Reader};
-use crate::router::App;
 
 /// Longest reason for opening, in characters.
 const MAX_REASON: usize = 300;

@@ -18,10 +18,10 @@ use serde::Deserialize;
 use super::page::{Page, Trouble, send};
 use super::session::Entered;
 use super::words;
+use crate::app::App;
 use crate::config::{limits, now};
 use crate::office::look::{Look, Waiting};
 use crate::office::people::StaffRow;
-use crate::router::App;
 
 #[derive(Template)]
 #[template(path = "antrean.html")]

@@ -15,11 +15,11 @@ use tokio::time::sleep;
 
 use super::page::Trouble;
 use super::session::Entered;
+use crate::app::App;
 use crate::config::limits;
 use crate::guests::Guest;
 use crate::ingest::Hint;
 use crate::office::look::Look;
-use crate::router::App;
 use crate::serve::Course;
 
 /// Pages that are kept up to date.

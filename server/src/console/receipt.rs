@@ -15,9 +15,9 @@ use super::application::{address, find, is_shut};
 use super::page::{Page, Trouble, send};
 use super::session::Entered;
 use super::sheet::{self, Sheet};
+use crate::app::App;
 use crate::config::{dice, now};
 use crate::office::reads::{Read, Reader};
-use crate::router::App;
 
 /// The field that says whose it is.
 const NAME: &str = "nama";

@@ -11,8 +11,8 @@ use tokio::task::spawn_blocking;
 use super::application::{find, is_shut};
 use super::page::Trouble;
 use super::session::Entered;
+use crate::app::App;
 use crate::config::limits;
-use crate::router::App;
 
 /// A scan is shown and nothing in it runs.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";

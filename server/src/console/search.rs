@@ -20,10 +20,10 @@ use super::application::{address, find};
 use super::page::{Page, Trouble, send};
 use super::session::Entered;
 use super::words;
+use crate::app::App;
 use crate::config::{dice, now};
 use crate::office::people::StaffRow;
 use crate::office::reads::{Read, Reader};
-use crate::router::App;
 
 /// Applications of one person that are shown.
 const MAX_FOUND: usize = 50;

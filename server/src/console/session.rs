@@ -11,10 +11,10 @@ use loket_core::catalogue::Role;
 use loket_core::journal::{EntryHash, Partition};
 
 use super::page::Trouble;
+use crate::app::App;
 use crate::config::{dice, now};
 use crate::office::access::{Entrance, SessionRow};
 use crate::office::people::StaffRow;
-use crate::router::App;
 
 /// The cookie. The prefix makes browsers refuse one that is not from here, or not for all of it.
 const COOKIE: &str = "__Host-loket";

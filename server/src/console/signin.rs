@@ -16,9 +16,9 @@ use tracing::info;
 use super::page::{HOME, Page, SIGN_IN, Trouble, send};
 use super::session::{self, Entered};
 use super::words;
+use crate::app::App;
 use crate::config::{limits, now};
 use crate::office::access::{Claim, Entrance, SignedIn, is_password};
-use crate::router::App;
 use crate::telemetry;
 
 #[derive(Template)]
