@@ -95,6 +95,20 @@ fn escape(text: &str) -> String {
         .collect()
 }
 
+/// Every role that somebody of the staff may have.
+const ROLES: [&str; 10] = [
+    "operator-desa",
+    "operator-kecamatan",
+    "petugas-lapangan",
+    "front-office",
+    "kasi-pendaftaran",
+    "kasi-pencatatan-sipil",
+    "loket-pengambilan",
+    "bagian-produksi",
+    "kepala-dinas",
+    "admin",
+];
+
 /// Somebody of the staff with a browser, signed in.
 fn clerk(town: &Town, role: &str, region: Option<&str>) -> (String, String, Browser) {
     let mut args = vec!["staff", "add", "--role", role, "--name", "Petugas"];
@@ -359,4 +373,58 @@ fn an_administrator_invites_revokes_and_sees_who_read_what() {
     assert!(after.text.contains(&format!("petugas {front_id}")), "{}", after.text);
     assert_eq!(read(after), before + 1);
     assert_eq!(read(admin.get("/kantor/pembacaan?tanggal=2020-01-01")), 0);
+}
+
+/// Every address of the console by every role: who has nothing to do there gets nothing of it.
+#[test]
+fn every_address_knows_every_role() {
+    let town = Town::new();
+    let plain = filed(&town, "ktp-el-hilang", "Dusun Krajan 1");
+    let kept = filed(&town, SERVICES[8], "Dusun Krajan 2");
+    let of = |application: &Application| {
+        let hash = text(&town.show(application)["attachments"][0], "hash").to_owned();
+        let page = format!("/kantor/berkas/{}", application.number);
+        (page.clone(), format!("{page}/lampiran/{hash}"), format!("{page}/tanda-terima"))
+    };
+    let (plain_page, plain_scan, plain_receipt) = of(&plain);
+    let (kept_page, kept_scan, kept_receipt) = of(&kept);
+    let has_part = |service: &str, role: &str| {
+        let acts = town.office.run(&["catalogue", "show", service]).to_string();
+        role == "admin" || acts.contains(&format!("\"{role}\""))
+    };
+    for role in ROLES {
+        let (_, _, browser) = clerk(&town, role, None);
+        let status = |path: &str| browser.get(path).status;
+        let is_admin = role == "admin";
+        let expected = |may: bool, not: StatusCode| if may { StatusCode::OK } else { not };
+        for desk in ROLES {
+            let may = desk == role || is_admin;
+            let path = format!("/kantor/antrean/{desk}");
+            assert_eq!(status(&path), expected(may, StatusCode::FORBIDDEN), "{role} at {path}");
+        }
+        for path in ["/kantor/perangkat", "/kantor/pembacaan"] {
+            assert_eq!(status(path), expected(is_admin, StatusCode::FORBIDDEN), "{role} at {path}");
+        }
+        let part = has_part("ktp-el-hilang", role);
+        for path in [&plain_page, &plain_scan, &plain_receipt] {
+            assert_eq!(status(path), expected(part, StatusCode::NOT_FOUND), "{role} at {path}");
+        }
+        // What is need-to-know gives nobody anything before a reason is given.
+        let part = has_part(SERVICES[8], role);
+        let shut = browser.get(&kept_page);
+        assert_eq!(shut.status, expected(part, StatusCode::NOT_FOUND), "{role}");
+        assert!(
+            !shut.text.contains(&kept.person.nik()) && !shut.text.contains(&kept.person.name()),
+            "{role}"
+        );
+        assert_ne!(status(&kept_scan), StatusCode::OK, "{role}");
+        assert_ne!(status(&kept_receipt), StatusCode::OK, "{role}");
+        // Nobody acts for another's desk.
+        if !["front-office", "admin"].contains(&role) && part {
+            let key = browser.get("/kantor/cari").key();
+            let taken = browser.post(&format!("{plain_page}/tindakan/klaim_fo"), &[("kunci", &key)]);
+            assert_ne!(taken.status, StatusCode::SEE_OTHER, "{role} took what waits at the Front Office");
+        }
+    }
+    assert_eq!(text(&town.show(&plain), "state"), "ANTRI_FO");
 }
