@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn times_are_said_in_indonesian() {
-        assert_eq!(moment(1_795_400_000), "23 November 2026, 09.53 WIB");
+        assert_eq!(moment(1_795_400_000), "23 November 2026, 09.13 WIB");
         assert_eq!(ago(0, 59), "0 menit");
         assert_eq!(ago(0, 3660), "1 jam 1 menit");
         assert_eq!(ago(0, 90_000), "1 hari 1 jam");
