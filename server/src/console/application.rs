@@ -71,6 +71,29 @@ fn may_know(case: &Case, staff: &StaffRow) -> bool {
     part && staff.covers(&place_of(case))
 }
 
+/// As [`find`], for who is signed in.
+pub async fn find_for(app: &App, entered: &Entered, number: &str) -> Result<Found, Trouble> {
+    let (staff, number) = (entered.staff.clone(), number.to_owned());
+    Ok(app.readers.run(move |replica| find(replica, &staff, &number)).await??)
+}
+
+/// Notes that who is signed in reads these applications; durable before anything of them is sent.
+pub async fn note(
+    app: &App,
+    entered: &Entered,
+    what: &'static str,
+    applications: Vec<EntryHash>,
+) -> Result<(), Trouble> {
+    let by = Reader::Staff(entered.staff.id);
+    let write = move |office: &mut crate::office::Office<_>| {
+        for application in applications {
+            office.note_read(&Read { by, what, application, reason: None }, now(), &mut dice)?;
+        }
+        Ok(())
+    };
+    Ok(app.writer.write(false, write).await??)
+}
+
 /// Whether it is shown only to those who say why.
 pub fn is_shut(found: &Found, entered: &Entered) -> bool {
     matches!(found.partition, Partition::NeedToKnow(_)) && !entered.has_opened(&found.id)
@@ -92,17 +115,11 @@ async fn page(
     status: StatusCode,
     trouble: Option<String>,
 ) -> Result<Response, Trouble> {
-    let (staff, asked) = (entered.staff.clone(), number.clone());
-    let found = app.readers.run(move |replica| find(replica, &staff, &asked)).await??;
+    let found = find_for(app, entered, &number).await?;
     if is_shut(&found, entered) {
         return Ok(send(status, &OpenPage { page: Page::of(entered), number }));
     }
-    let (reader, id) = (entered.staff.id, found.id);
-    let note = move |office: &mut crate::office::Office<_>| {
-        let read = Read { by: Reader::Staff(reader), what: "konsol", application: id, reason: None };
-        office.note_read(&read, now(), &mut dice)
-    };
-    app.writer.write(false, note).await??;
+    note(app, entered, "konsol", vec![found.id]).await?;
     let staff = entered.staff.clone();
     let read = move |replica: &Replica<_>| {
         let case = replica.judged_case(&found.partition, &found.id)?;
@@ -125,8 +142,7 @@ pub async fn open(
     if reason.is_empty() || reason.chars().count() > MAX_REASON {
         return Err(Trouble::Bad(format!("Tulis alasan membuka, paling panjang {MAX_REASON} huruf.")));
     }
-    let (staff, asked) = (entered.staff.clone(), number.clone());
-    let found = app.readers.run(move |replica| find(replica, &staff, &asked)).await??;
+    let found = find_for(&app, &entered, &number).await?;
     let (reader, token) = (entered.staff.id, entered.token);
     let note = move |office: &mut crate::office::Office<_>| {
         let read =
@@ -155,8 +171,7 @@ pub async fn act(
     }
     let key = fields.iter().find(|(name, _)| name == "kunci").map(|(_, key)| key.as_str());
     entered.check(key.unwrap_or_default())?;
-    let (staff, asked) = (entered.staff.clone(), number.clone());
-    let found = app.readers.run(move |replica| find(replica, &staff, &asked)).await??;
+    let found = find_for(&app, &entered, &number).await?;
     if is_shut(&found, &entered) {
         return Err(Trouble::Forbidden);
     }

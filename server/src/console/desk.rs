@@ -185,21 +185,40 @@ fn line<S: Store>(replica: &Replica<S>, waiting: &Waiting) -> Result<Line, Repli
     let state = case.state();
     let reading =
         service.zip(state.as_ref()).map(|(service, state)| clock(service, state, replica.calendar(), now));
-    let label = service.and_then(|service| service.state(&row.state)).map(|state| state.label.clone());
     // Which service it is, is told to who opens it with a reason.
     let kept =
         matches!(waiting.partition, Partition::NeedToKnow(_)).then(|| "Permohonan yang dijaga".to_owned());
-    let title = || service.map_or_else(|| row.service.clone(), |service| service.title.clone());
+    let told = told(replica, row);
     Ok(Line {
         number: row.number.clone(),
-        service: kept.unwrap_or_else(title),
-        place: row.place.map(|place| words::place(&place, replica.regions())).unwrap_or_default(),
-        state: label.unwrap_or_else(|| row.state.clone()),
+        service: kept.unwrap_or(told.service),
+        place: told.place,
+        state: told.state,
         since: words::moment(waiting.since),
         age: words::ago(waiting.since, now),
-        worked: reading
-            .map(|r| format!("{} dari {}", words::worked(r.worked_minutes), words::worked(r.limit_minutes)))
-            .unwrap_or_default(),
+        worked: reading.as_ref().map(words::target).unwrap_or_default(),
         is_late: reading.is_some_and(|reading| reading.overdue),
     })
+}
+
+/// What a list says of an application.
+pub struct Told {
+    /// Title of its service.
+    pub service: String,
+    /// Where it was filed.
+    pub place: String,
+    /// Label of its state.
+    pub state: String,
+}
+
+/// What a list says of an application, by the service's file under which it was filed.
+pub fn told<S: Store>(replica: &Replica<S>, row: &ApplicationRow) -> Told {
+    let file = replica.catalogue().by_hash(&row.catalogue);
+    let service = file.as_ref().map(|file| &file.service);
+    let label = service.and_then(|service| service.state(&row.state)).map(|state| state.label.clone());
+    Told {
+        service: service.map_or_else(|| row.service.clone(), |service| service.title.clone()),
+        place: row.place.map(|place| words::place(&place, replica.regions())).unwrap_or_default(),
+        state: label.unwrap_or_else(|| row.state.clone()),
+    }
 }

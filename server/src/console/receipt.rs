@@ -11,13 +11,12 @@ use loket_core::replica::Replica;
 use qrcode::QrCode;
 use qrcode::render::svg;
 
-use super::application::{address, find, is_shut};
+use super::application::{address, find_for, is_shut, note};
 use super::page::{Page, Trouble, send};
 use super::session::Entered;
 use super::sheet::{self, Sheet};
 use crate::app::App;
-use crate::config::{dice, now};
-use crate::office::reads::{Read, Reader};
+use crate::config::now;
 
 /// The field that says whose it is.
 const NAME: &str = "nama";
@@ -42,17 +41,11 @@ pub async fn show(
     entered: Entered,
     Path(number): Path<String>,
 ) -> Result<Response, Trouble> {
-    let (staff, asked) = (entered.staff.clone(), number.clone());
-    let found = app.readers.run(move |replica| find(replica, &staff, &asked)).await??;
+    let found = find_for(&app, &entered, &number).await?;
     if is_shut(&found, &entered) {
         return Ok(Redirect::to(&address(&number)).into_response());
     }
-    let (reader, id) = (entered.staff.id, found.id);
-    let note = move |office: &mut crate::office::Office<_>| {
-        let read = Read { by: Reader::Staff(reader), what: "tanda terima", application: id, reason: None };
-        office.note_read(&read, now(), &mut dice)
-    };
-    app.writer.write(false, note).await??;
+    note(&app, &entered, "tanda terima", vec![found.id]).await?;
     let staff = entered.staff.clone();
     let kept = matches!(found.partition, Partition::NeedToKnow(_));
     let read = move |replica: &Replica<_>| {

@@ -16,14 +16,13 @@ use loket_core::store::{Store, Table};
 use loket_core::value;
 use serde::Deserialize;
 
-use super::application::{address, find};
+use super::application::{address, find, note};
+use super::desk::{Told, told};
 use super::page::{Page, Trouble, send};
 use super::session::Entered;
 use super::words;
 use crate::app::App;
-use crate::config::{dice, now};
 use crate::office::people::StaffRow;
-use crate::office::reads::{Read, Reader};
 
 /// Applications of one person that are shown.
 const MAX_FOUND: usize = 50;
@@ -81,15 +80,7 @@ pub async fn search(
     };
     let staff = entered.staff.clone();
     let all = app.readers.run(move |replica| of_person(replica, &staff, &nik)).await??;
-    let (reader, ids): (u32, Vec<EntryHash>) = (entered.staff.id, all.iter().map(|(id, _)| *id).collect());
-    let note = move |office: &mut crate::office::Office<_>| {
-        for application in ids {
-            let read = Read { by: Reader::Staff(reader), what: "cari", application, reason: None };
-            office.note_read(&read, now(), &mut dice)?;
-        }
-        Ok(())
-    };
-    app.writer.write(false, note).await??;
+    note(&app, &entered, "cari", all.iter().map(|(id, _)| *id).collect()).await?;
     let lines: Vec<Line> = all.into_iter().map(|(_, line)| line).collect();
     let trouble = lines.is_empty().then_some("Tidak ada permohonan orang itu di wilayah Anda.");
     Ok(send(StatusCode::OK, &SearchPage { page: Page::of(&entered), lines, trouble }))
@@ -110,23 +101,9 @@ fn of_person<S: Store>(
             let (partition, id): (Partition, EntryHash) = rows::decode(&at)?;
             let Some(row) = replica.row(&partition, &id)? else { continue };
             if find(replica, staff, &row.number).is_ok_and(|found| found.id == id) {
-                let file = replica.catalogue().by_hash(&row.catalogue);
-                let service = file.as_ref().map(|file| &file.service);
-                all.push((
-                    id,
-                    Line {
-                        service: service.map_or_else(|| row.service.clone(), |service| service.title.clone()),
-                        place: row
-                            .place
-                            .map(|place| words::place(&place, replica.regions()))
-                            .unwrap_or_default(),
-                        state: service
-                            .and_then(|service| service.state(&row.state))
-                            .map_or_else(|| row.state.clone(), |state| state.label.clone()),
-                        since: words::moment(row.since),
-                        number: row.number,
-                    },
-                ));
+                let Told { service, place, state } = told(replica, &row);
+                let since = words::moment(row.since);
+                all.push((id, Line { number: row.number, service, place, state, since }));
             }
         }
     }

@@ -237,9 +237,7 @@ pub fn make<S: Store>(
         is_final: shown.get("final").and_then(Value::as_bool).unwrap_or_default(),
         revision: state.as_ref().map_or(0, |state| state.revision),
         filed: state.as_ref().and_then(|state| state.passed.first()).map(|(_, at)| words::moment(*at)),
-        worked: reading
-            .map(|r| format!("{} dari {}", words::worked(r.worked_minutes), words::worked(r.limit_minutes)))
-            .unwrap_or_default(),
+        worked: reading.as_ref().map(words::target).unwrap_or_default(),
         is_late: reading.is_some_and(|reading| reading.overdue),
         gone: shown.pointer("/gone/text").and_then(Value::as_str).map(str::to_owned),
         sections,

@@ -6,6 +6,7 @@ use loket_core::journal::Partition;
 use loket_core::region::Regions;
 use loket_core::time::jakarta;
 use loket_core::value::stored_date;
+use loket_core::workflow::ClockReading;
 
 /// Months, as a civil servant writes them.
 const MONTHS: [&str; 12] = [
@@ -73,6 +74,11 @@ pub fn worked(minutes: i64) -> String {
         (hours, 0) => format!("{hours} j"),
         (hours, minutes) => format!("{hours} j {minutes} m"),
     }
+}
+
+/// Working time against the target: `5 j 20 m dari 24 j`.
+pub fn target(reading: &ClockReading) -> String {
+    format!("{} dari {}", worked(reading.worked_minutes), worked(reading.limit_minutes))
 }
 
 /// A place: `Sidoharjo, Kecamatan Contoh`.

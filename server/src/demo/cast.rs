@@ -15,7 +15,6 @@ use crate::console::words;
 use crate::office::access;
 use crate::office::desk::DeskAct;
 use crate::office::look::Look;
-use crate::office::people::{INVITE_SECONDS, InviteRow};
 
 /// An officer's phone: a folder, opened for each thing that is done, as a phone is taken out of a pocket.
 pub struct Phone {
@@ -263,13 +262,7 @@ async fn enrol(
     dice(&mut bytes);
     let invitation = Code::new(bytes);
     let mut open = office.office()?;
-    open.write(|office| {
-        let partitions = office.expand(&[code.to_owned()])?;
-        let expires = now().saturating_add(INVITE_SECONDS);
-        let secret = invitation.secret().0;
-        let row = InviteRow { role, partitions, expires, officer: name.to_owned(), used: None, secret };
-        office.invite(&invitation.invite(), &row)
-    })?;
+    open.write(|office| office.invite_device(role, &[code.to_owned()], Some(name), &invitation, now()))?;
     let dir = office.path().join(folder);
     let enrolled = client::enrol(&dir, url, &invitation.to_string()).await?;
     expect(enrolled.unsynced.is_none(), "HP baru tidak dapat sinkron")?;

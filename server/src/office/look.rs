@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::desk::desk_byte;
 use super::jobs::{JobRow, job_key};
-use super::people::{MAX_STAFF, SCOPE, StaffRow};
+use super::people::{MAX_STAFF, SCOPE, StaffRow, scope_of_key};
 
 /// Applications that a queue is looked through for, and counted, at most.
 pub const MAX_QUEUE: usize = 10_000;
@@ -176,11 +176,7 @@ impl<S: Store> Look for Replica<S> {
             let Some((last, _)) = rows.last() else { return Ok(devices) };
             after = Some(last.clone());
             for (key, _) in &rows {
-                let rest = key.get(SCOPE.len()..).unwrap_or_default();
-                let Some((author, partition)) = rest.split_at_checked(32) else { continue };
-                if let (Ok(author), Some(partition)) =
-                    (AuthorId::try_from(author), Partition::from_bytes(partition))
-                {
+                if let Some((author, partition)) = scope_of_key(key) {
                     devices.entry(author).or_default().push(partition);
                 }
             }

@@ -332,13 +332,7 @@ impl<S: Store> Office<S> {
         let rows = self.replica.store.scan(&Partition::Office, Table::Meta, SCOPE, after, MAX_LOOKED)?;
         let mut ended = 0;
         for (key, _) in &rows {
-            let rest = key.get(SCOPE.len()..).unwrap_or_default();
-            let Some((author, partition)) = rest.split_at_checked(32) else { continue };
-            let (Ok(author), Some(partition)) =
-                (AuthorId::try_from(author), Partition::from_bytes(partition))
-            else {
-                continue;
-            };
+            let Some((author, partition)) = scope_of_key(key) else { continue };
             let row = self.replica.certificate(&partition, &author)?;
             if row.is_some_and(|row| row.revoked.is_none() && row.certificate.not_after <= now) {
                 self.end(&author, partition, CAUSE_EXPIRED, dice)?;
@@ -348,4 +342,10 @@ impl<S: Store> Office<S> {
         let next = rows.last().filter(|_| rows.len() == MAX_LOOKED).map(|(key, _)| key.clone());
         Ok((ended, next))
     }
+}
+
+/// Which device and partition a row of [`SCOPE`] names.
+pub(super) fn scope_of_key(key: &[u8]) -> Option<(AuthorId, Partition)> {
+    let (author, partition) = key.get(SCOPE.len()..)?.split_at_checked(32)?;
+    Some((AuthorId::try_from(author).ok()?, Partition::from_bytes(partition)?))
 }
