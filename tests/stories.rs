@@ -22,5 +22,6 @@ mod restored;
 pub mod script;
 mod secret;
 mod services;
+mod sms;
 mod walk;
 mod wire;

@@ -145,7 +145,8 @@ fn one_file_of_the_core_names_automerge() {
 fn only_stores_speak_sql() {
     let mut others = sources(&["core/src/", "server/src/", "mobile-bindings/", "examples/"]);
     others.retain(|(name, _)| {
-        !name.starts_with("core/src/store/sqlite") && !name.starts_with("server/src/store")
+        // Gammu's database is Gammu's: its tables are how it is spoken to.
+        !name.starts_with("core/src/store/sqlite") && !name.starts_with("server/src/sms/gammu")
     });
     none(offences(&others, |line| {
         let update = line.contains("UPDATE ") && line.contains(" SET ");

@@ -47,6 +47,7 @@ pub use enrol::{Enrolled, enrol, enrol_with};
 pub use form::{FormField, FormRequirement, FormView};
 pub use profile::Profile;
 pub use sync::{Step, SyncReport, Watch, follow, sync};
+pub use tls::http_once;
 pub use view::Found;
 
 /// Name of the store in a phone's folder.

@@ -22,7 +22,9 @@ pub use clock::{Calendar, ClockReading, clock, worked_seconds};
 pub use decide::{
     MAX_KEY, MAX_PARAMS, MAX_REASON, MAX_VALUE, Submission, View, Wish, answer, complete, decide, need_fits,
 };
-pub use moves::{ACT_COMPLETE, ACT_LAPSE, ACT_RELEASE, MARK_CODES, MARK_PREFIX, NEED_OLD_CARD, NEED_SERIAL};
-pub use notify::{Due, Vars, notifications, septets, sms_parts, text};
+pub use moves::{
+    ACT_COMPLETE, ACT_LAPSE, ACT_RELEASE, ACT_TOLD, MARK_CODES, MARK_PREFIX, NEED_OLD_CARD, NEED_SERIAL,
+};
+pub use notify::{Due, Unreached, Vars, notifications, septets, sms_parts, text};
 pub use record::{Actor, Decision, Event, Frozen, Who};
 pub use state::{Position, State, apply, state};

@@ -7,6 +7,7 @@ use loket_core::client::{self, ClientError, Draft, Phone};
 use loket_core::identity::Signer;
 use loket_core::replica::ReplicaError;
 use loket_core::replica::list::Listed;
+use loket_core::workflow::ACT_TOLD;
 
 use crate::details::{ApplicationDetails, details};
 use crate::error::LoketError;
@@ -282,15 +283,17 @@ impl LoketPhone {
         .await
     }
 
-    /// Files that the office has returned and that wait for this officer, with what is wrong.
+    /// What waits for this officer: files that the office has returned, with what is wrong, and files whose applicant an
+    /// SMS did not reach (among the notices), until the act `dihubungi` is sent.
     pub async fn to_do(&self) -> Result<Vec<ApplicationDetails>, LoketError> {
         self.with(|phone| {
             let role = role(phone)?;
             let mut all = Vec::new();
-            for listed in phone.list()?.into_iter().filter(|one| !one.row.fin && one.row.revision > 0) {
+            for listed in phone.list()?.into_iter().filter(|one| one.row.revision > 0) {
                 let shown = phone.show(&listed.id.to_hex())?;
                 let one = details(summary(phone.replica.catalogue(), listed), &shown, &role);
-                if !one.marks.is_empty() && one.acts.iter().any(|act| act.act == "ajukan") {
+                let may = |act: &str| one.acts.iter().any(|found| found.act == act);
+                if !one.marks.is_empty() && may("ajukan") || may(ACT_TOLD) {
                     all.push(one);
                 }
             }

@@ -101,8 +101,22 @@ pub mod limits {
     pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(3);
     /// Between looks for what other processes wrote.
     pub const LOOK_EVERY: Duration = Duration::from_millis(150);
-    /// Between deliveries of jobs while there is no idle moment.
-    pub const JOBS_EVERY: Duration = Duration::from_secs(2);
+    /// Between looks at messages to applicants.
+    pub const SMS_EVERY: Duration = Duration::from_secs(1);
+    /// After news, before such a look.
+    pub const SMS_SOON: Duration = Duration::from_millis(50);
+    /// Messages that are begun, or looked at, in one transaction.
+    pub const SMS_BATCH: usize = 50;
+    /// Messages that a gateway is asked about at once.
+    pub const SMS_ASKED: usize = 1000;
+    /// Parts of one message.
+    pub const SMS_PARTS: usize = 4;
+    /// For a gateway to be reached.
+    pub const SMS_CONNECT: Duration = Duration::from_secs(5);
+    /// For a gateway to answer.
+    pub const SMS_TIMEOUT: Duration = Duration::from_secs(15);
+    /// For a gateway to say what became of a message, in seconds, unless its operator says otherwise.
+    pub const SMS_WAIT: i64 = 3600;
     /// Between looks whether something destroyed has left bytes behind in the store's files.
     pub const PURGE_AGAIN: Duration = Duration::from_secs(2);
     /// A store up to here, in bytes, is written anew at once (a second or two); a larger one in these hours of Jakarta.

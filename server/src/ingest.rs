@@ -26,7 +26,6 @@ use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
 use crate::config::{Failure, dice, limits, now};
-use crate::office::jobs::JobRow;
 use crate::office::{Delivered, Delivery, Office};
 use crate::telemetry;
 
@@ -206,7 +205,6 @@ struct Thread {
     version: Option<i64>,
     positions: BTreeMap<Partition, u64>,
     looked: Instant,
-    delivered: Instant,
     /// When certificates were last looked at, and behind which one to go on.
     expired: Instant,
     expire_after: Option<Vec<u8>>,
@@ -233,7 +231,6 @@ impl Thread {
             version,
             positions,
             looked: now,
-            delivered: now,
             expired: now,
             expire_after: None,
             dirty,
@@ -263,9 +260,6 @@ impl Thread {
             if self.is_well() && self.looked.elapsed() >= limits::LOOK_EVERY {
                 self.look();
             }
-            if self.is_well() && (idle || self.delivered.elapsed() >= limits::JOBS_EVERY) {
-                self.deliver_jobs();
-            }
             if self.is_well() && self.expired.elapsed() >= limits::EXPIRE_EVERY {
                 self.expire();
             }
@@ -290,7 +284,6 @@ impl Thread {
                  cakram dan log, jalankan `loket verify`, lalu jalankan lagi kantor",
             ));
         }
-        self.deliver_jobs();
         // The file alone is then the whole office, for whoever copies it; where somebody still reads, it takes both.
         if self.office.replica.store.empty_log().is_err() {
             self.dirty = true;
@@ -457,30 +450,6 @@ impl Thread {
         Ok(moved)
     }
 
-    fn deliver_jobs(&mut self) {
-        self.delivered = Instant::now();
-        match self.office.has_jobs() {
-            Ok(false) => return,
-            Ok(true) => {}
-            Err(error) => {
-                error!(%error, "the jobs cannot be read");
-                self.sort(&error);
-                return;
-            }
-        }
-        let mut send = |job: &JobRow| log_notification(job);
-        match self.office.write(|office| office.deliver(now(), &mut send)) {
-            Ok((count, _)) => {
-                self.dirty = true;
-                counter!(telemetry::JOBS).increment(count as u64);
-            }
-            Err(error) => {
-                error!(%error, "jobs could not be delivered");
-                self.sort(&error);
-            }
-        }
-    }
-
     /// Ends certificates whose time is over: some at a time, the rest at the next look.
     fn expire(&mut self) {
         self.expired = Instant::now();
@@ -604,13 +573,6 @@ impl Thread {
 /// Whether the medium failed, or what it gives back cannot be right.
 fn is_of_the_medium(error: &ReplicaError) -> bool {
     matches!(error, ReplicaError::Store(StoreError::Broken(_)))
-}
-
-/// The sink of notifications where no gateway is set up: the log says that one left, neither where to nor what.
-fn log_notification(job: &JobRow) -> bool {
-    let parts = loket_core::workflow::sms_parts(&job.text);
-    info!(notification = job.notification, number = job.number, parts, "notification delivered to the log");
-    true
 }
 
 fn measure(deliveries: &[Delivery], took: Duration) {

@@ -20,6 +20,7 @@ pub mod readers;
 pub mod retention;
 pub mod router;
 pub mod serve;
+pub mod sms;
 pub mod status;
 pub mod sync;
 pub mod telemetry;

@@ -25,9 +25,9 @@ pub mod desk;
 pub mod drafts;
 pub mod files;
 pub mod held;
-pub mod jobs;
 pub mod library;
 pub mod look;
+pub mod messages;
 pub mod people;
 pub mod reads;
 pub mod restore;
@@ -81,6 +81,7 @@ impl<S: Store> Office<S> {
             if replica.meta(OFFICE_EPOCH)?.is_none() {
                 replica.set_meta(OFFICE_EPOCH, Some(&FIRST_EPOCH.to_be_bytes()))?;
             }
+            messages::draw_secret(replica, dice)?;
             let office_epoch = Self::epoch_of(replica)?;
             let epoch = match replica.meta(EPOCH)?.and_then(|bytes| bytes.try_into().ok()) {
                 Some(epoch) => epoch,

@@ -10,7 +10,7 @@ use axum::routing::{get, head, post};
 
 use crate::app::App;
 use crate::config::limits;
-use crate::{attachments, enrol, status, sync};
+use crate::{attachments, enrol, sms, status, sync};
 
 /// The routes.
 pub fn router(app: Arc<App>) -> Router {
@@ -23,6 +23,10 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(console())
         .route("/v1/enrol", post(enrol::enrol).layer(DefaultBodyLimit::max(limits::BODY)))
         .route("/v1/sync", get(sync::upgrade))
+        .route(
+            "/v1/sms/{token}",
+            get(sms::report).post(sms::report).layer(DefaultBodyLimit::max(limits::BODY)),
+        )
         .route("/v1/attachments/{partition}/{hash}", attachment.layer(DefaultBodyLimit::disable()))
         .fallback(nothing)
         .with_state(app)

@@ -31,6 +31,7 @@ use crate::office::admission::Allowances;
 use crate::readers::Readers;
 use crate::retention;
 use crate::router::router;
+use crate::sms::{self, Gateway};
 use crate::status::Guesses;
 use crate::telemetry;
 
@@ -63,6 +64,8 @@ pub struct Options {
     pub allowances: Allowances,
     /// Where the public finds the office; none: where it listens.
     pub public_url: Option<String>,
+    /// By which way messages to applicants leave.
+    pub gateway: Gateway,
 }
 
 impl Server {
@@ -108,9 +111,10 @@ impl Server {
             guesses: Guesses::default(),
             unwell: AtomicBool::new(false),
         });
+        let messages = tokio::spawn(sms::run(Arc::clone(&app), options.gateway, app.stop.clone()));
         tokio::spawn(retention::run(app.writer.clone(), app.shelves.clone(), app.stop.clone()));
         info!(%address, office = %app.office.author(), "serving");
-        let task = tokio::spawn(serve(app, listener, (checkpoints, thread), stop.clone()));
+        let task = tokio::spawn(serve(app, listener, (checkpoints, thread, messages), stop.clone()));
         Ok(Server { address, stop, task })
     }
 
@@ -139,7 +143,7 @@ impl Server {
 async fn serve(
     app: Arc<App>,
     listener: TcpListener,
-    (checkpoints, thread): (std::thread::JoinHandle<()>, WriterThread),
+    (checkpoints, thread, messages): (std::thread::JoinHandle<()>, WriterThread, JoinHandle<()>),
     course: watch::Sender<Course>,
 ) -> Result<(), Failure> {
     let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
@@ -175,6 +179,9 @@ async fn serve(
     let joined = tokio::task::spawn_blocking(move || checkpoints.join());
     if timeout(limits::WRITER_TIMEOUT, joined).await.is_err() {
         warn!("a checkpoint did not come to its end");
+    }
+    if timeout(limits::SMS_TIMEOUT, messages).await.is_err() {
+        warn!("a message was being sent at the shutdown");
     }
     app.writer.stop().await;
     let joined = tokio::task::spawn_blocking(move || thread.join());

@@ -38,8 +38,8 @@ pub const ENROLMENTS: &str = "loket_enrolments_total";
 pub const STATUS: &str = "loket_status_answers_total";
 /// Sign-ins to the console, by outcome.
 pub const SIGN_INS: &str = "loket_sign_ins_total";
-/// Jobs that were delivered.
-pub const JOBS: &str = "loket_jobs_delivered_total";
+/// What was heard of messages to applicants, by what it was.
+pub const MESSAGES: &str = "loket_messages_total";
 /// Commits of other processes that were noticed.
 pub const OTHERS: &str = "loket_foreign_commits_total";
 /// Failures of the store's medium, each followed by opening it anew.

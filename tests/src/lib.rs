@@ -253,7 +253,12 @@ impl Office {
 
     /// As [`Office::serve`], with further options.
     pub fn serve_with(&self, options: &[&str]) -> Server {
-        let started = Server::start(self, "127.0.0.1:0", options);
+        self.serve_at("127.0.0.1:0", options)
+    }
+
+    /// As [`Office::serve_with`], at this address.
+    pub fn serve_at(&self, listen: &str, options: &[&str]) -> Server {
+        let started = Server::start(self, listen, options);
         started.unwrap_or_else(|| panic!("no server: {}", self.log()))
     }
 

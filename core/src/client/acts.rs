@@ -14,7 +14,7 @@ use crate::replica::ReplicaError;
 use crate::replica::case::Case;
 use crate::replica::write::{Asked, attachments};
 use crate::value;
-use crate::workflow::{MARK_PREFIX, NEED_FREE_REASON, NEED_REASON, State, available_all};
+use crate::workflow::{ACT_TOLD, MARK_PREFIX, NEED_FREE_REASON, NEED_REASON, State, available_all};
 
 /// Things that a refusal names at most.
 const MAX_NAMED: usize = 8;
@@ -109,14 +109,15 @@ impl Phone {
         let file = service_of(&case)?;
         let service = &file.service;
         let code = case.state().map(|state| state.code).unwrap_or_default();
-        let Some(known) = service.act_at(act, &code) else {
+        let known = service.act_at(act, &code);
+        if known.is_none() && act != ACT_TOLD {
             return Err(unknown("tindakan", act, service.acts().iter().map(|(id, _)| *id)).into());
-        };
-        if known.kind() == ActKind::Ajukan && matches!(known, ActRef::Step(..)) {
+        }
+        if known.is_some_and(|known| known.kind() == ActKind::Ajukan && matches!(known, ActRef::Step(..))) {
             self.may_write(&at)?;
             return self.write(|pen| submit(pen, &at, role, &me)).map(|submitted| (submitted.id, None));
         }
-        let params = parameters(&known, params)?;
+        let params = parameters(known.map_or(&[], |known| known.needs()), params)?;
         let warning = case.state().and_then(|state| doubt(service, &state, act, role));
         self.write(|pen| {
             let case = pen.case(&at)?;
@@ -132,8 +133,7 @@ impl Phone {
 }
 
 /// What an act is told, each value as its kind stores it.
-fn parameters(act: &ActRef<'_>, typed: &[(String, String)]) -> Result<Vec<(String, String)>, ReplicaError> {
-    let needs = act.needs();
+fn parameters(needs: &[Need], typed: &[(String, String)]) -> Result<Vec<(String, String)>, ReplicaError> {
     let mut params: Vec<(String, String)> = Vec::new();
     for (name, typed) in typed {
         let free = name == NEED_REASON || name == NEED_FREE_REASON || name.starts_with(MARK_PREFIX);

@@ -28,16 +28,27 @@ pub(super) fn config() -> Result<Arc<ClientConfig>, ClientError> {
 
 /// A client for HTTP that keeps its connection.
 pub(super) fn http() -> Result<reqwest::Client, ClientError> {
-    let client = reqwest::Client::builder()
+    builder(CONNECT_TIMEOUT)?.pool_idle_timeout(KEEP).build().map_err(|_| no_tls())
+}
+
+/// A client for HTTP that opens a connection for each request, so that none is sent on one that is about to close and
+/// repeated by the library; `connect` is how long one may take to come about.
+///
+/// # Errors
+/// Where TLS cannot be set up.
+pub fn http_once(connect: Duration) -> Result<reqwest::Client, ClientError> {
+    builder(connect)?.pool_max_idle_per_host(0).build().map_err(|_| no_tls())
+}
+
+fn builder(connect: Duration) -> Result<reqwest::ClientBuilder, ClientError> {
+    let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(ClientConfig::clone(&*config()?))
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(KEEP)
+        .connect_timeout(connect)
         .redirect(reqwest::redirect::Policy::none())
         // The WebSocket knows no proxy, so neither does this.
         .no_proxy()
-        .http1_only()
-        .build();
-    client.map_err(|_| no_tls())
+        .http1_only();
+    Ok(builder)
 }
 
 fn no_tls() -> ClientError {

@@ -17,7 +17,7 @@ use crate::journal::{
     AttachmentHash, AuthorId, Content, EntryHash, JournalId, Partition, Remains, StoredEntry,
 };
 use crate::store::{Query, Store, Table};
-use crate::workflow::{Decision, Event, Frozen, MARK_CODES, NEED_REASON, NEED_SERIAL};
+use crate::workflow::{ACT_TOLD, Decision, Event, Frozen, MARK_CODES, NEED_REASON, NEED_SERIAL};
 
 /// Rows that are read at once.
 const PAGE: usize = 256;
@@ -365,7 +365,8 @@ fn bare(decision: &Decision, service: Option<&Service>) -> Decision {
     };
     let plain = |id: &str| {
         [NEED_SERIAL, NEED_REASON].contains(&id)
-            || decision.kind == Event::Numbered
+            || matches!(decision.kind, Event::Numbered | Event::Unreached)
+            || decision.act == ACT_TOLD
             || matches!(kind(id), Some(Kind::Pilihan | Kind::YaTidak | Kind::Tanggal | Kind::Bilangan))
     };
     Decision {

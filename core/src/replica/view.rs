@@ -14,7 +14,8 @@ use crate::journal::{AttachmentHash, AuthorId, ChangeHash};
 use crate::store::{Store, Table};
 use crate::time::{jakarta, today};
 use crate::workflow::{
-    Available, ClockReading, Decision, Due, Event, Who, available_all, clock, notifications, with_old_card,
+    Available, ClockReading, Decision, Due, Event, Unreached, Who, available_all, clock, notifications,
+    with_old_card,
 };
 
 /// Applications that are named as possible duplicates at most.
@@ -349,7 +350,7 @@ impl<S: Store> Replica<S> {
             .iter()
             .filter(|due| due.audience.contains(&Audience::Pemohon))
             .map(|due| {
-                let state = (around.sms)(due).unwrap_or_else(|| sms_state(case, due));
+                let state = (around.sms)(due).unwrap_or_else(|| told_state(case, due));
                 json!({ "id": due.id, "revision": due.revision, "state": state, "at": time_text(due.at) })
             })
             .collect()
@@ -378,9 +379,20 @@ pub fn too_late(late: LateRow) -> String {
     )
 }
 
+/// What a replica without the office's own rows can say of an SMS: what the record tells of those that did not arrive, or
+/// what will become of it.
+fn told_state(case: &Case, due: &Due) -> String {
+    let unreached = case.record.iter().rev().filter(|decision| decision.kind == Event::Unreached);
+    match unreached.filter_map(Unreached::of).find(|one| one.is(due)) {
+        Some(one) if one.doubtful => "tidak_pasti".into(),
+        Some(_) => "gagal".into(),
+        None => sms_state(case),
+    }
+}
+
 /// What will become of an SMS, from what the frozen version says of phone and consent: `antri`, `tanpa_nomor` or
 /// `tanpa_persetujuan`.
-pub fn sms_state(case: &Case, _due: &Due) -> String {
+pub fn sms_state(case: &Case) -> String {
     let frozen = case.state().and_then(|state| state.frozen);
     let fields = frozen.and_then(|frozen| case.document.registers_at(&frozen.heads).ok()).unwrap_or_default();
     match (fields.get("telepon"), fields.get("setuju_sms").map(String::as_str)) {
@@ -410,6 +422,12 @@ fn notices(case: &Case) -> Vec<Value> {
             decision.and_then(|d| d.reason.clone()).or_else(|| due.sebab.clone()).unwrap_or_default();
         let marks = decision.map(|d| d.marks.iter().cloned().collect::<BTreeMap<_, _>>()).unwrap_or_default();
         all.push(json!({ "id": due.id, "text": reason, "marks": marks, "at": time_text(due.at) }));
+    }
+    let open = case.state().map(|state| state.unreached).unwrap_or_default();
+    for decision in case.record.iter().filter(|decision| decision.kind == Event::Unreached) {
+        if let Some(one) = Unreached::of(decision).filter(|one| open.contains(one)) {
+            all.push(json!({ "id": "sms", "text": one.sentence(), "at": time_text(decision.at) }));
+        }
     }
     all
 }

@@ -117,7 +117,7 @@ pub fn decide(view: &View<'_>, wish: &Wish, now: i64) -> Result<Decision, Refusa
     let told = told(wish);
 
     let mut objections: Vec<Refusal> = authority.as_ref().err().cloned().into_iter().collect();
-    if view.state.fin {
+    if view.state.fin && !matches!(way, Some(Move::Told)) {
         objections.push(Refusal::SudahSelesai);
     }
     if authority.is_ok() {

@@ -13,6 +13,8 @@ pub const ACT_RELEASE: &str = "lepaskan";
 pub const ACT_COMPLETE: &str = "lampiran_lengkap";
 /// The engine's act that ends a draft which nobody went on with.
 pub const ACT_LAPSE: &str = "gugur";
+/// The engine's act that says that the applicant was told what an SMS did not bring them.
+pub const ACT_TOLD: &str = "dihubungi";
 /// Prefix of a need (and a parameter) that marks a requirement: `tanda.<requirement>`.
 pub const MARK_PREFIX: &str = "tanda.";
 /// What a requirement can be marked with: code, label.
@@ -30,6 +32,9 @@ pub const NEED_SERIAL: &str = "nomor_seri";
 
 /// Roles that may let a file in without its attachments.
 const RELEASE_ROLES: &[Role] = &[Role::FrontOffice, Role::Admin];
+/// Roles that may call an applicant: whoever meets them first.
+const TOLD_ROLES: &[Role] =
+    &[Role::OperatorDesa, Role::OperatorKecamatan, Role::LoketPengambilan, Role::FrontOffice, Role::Admin];
 
 /// A way on, wherever the application is.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +45,8 @@ pub(super) enum Move<'a> {
     Release,
     /// A draft that nobody went on with ends.
     Lapse,
+    /// The applicant was told what an SMS did not bring them; also after the application has ended.
+    Told,
 }
 
 /// The state in which an application waits for its attachments.
@@ -62,7 +69,8 @@ pub(super) fn moves<'a>(service: &'a Service, state: &State) -> Vec<Move<'a>> {
     let draft = state.revision == 0 && state.position == Position::Step(0);
     let lapse = draft.then_some(Move::Lapse);
     let acts = service.acts().into_iter().map(|(_, found)| found).filter(here).map(Move::Act);
-    release.into_iter().chain(acts).chain(lapse).collect()
+    let told = (!state.unreached.is_empty()).then_some(Move::Told);
+    release.into_iter().chain(acts).chain(lapse).chain(told).collect()
 }
 
 fn may_withdraw(service: &Service, state: &State) -> bool {
@@ -84,7 +92,7 @@ fn may_withdraw(service: &Service, state: &State) -> bool {
 /// several steps under one name).
 pub(super) fn known<'a>(service: &'a Service, act: &str) -> Vec<Move<'a>> {
     let acts = service.acts().into_iter().map(|(_, found)| Move::Act(found));
-    acts.chain([Move::Release, Move::Lapse]).filter(|found| found.act() == act).collect()
+    acts.chain([Move::Release, Move::Lapse, Move::Told]).filter(|found| found.act() == act).collect()
 }
 
 impl<'a> Move<'a> {
@@ -98,6 +106,7 @@ impl<'a> Move<'a> {
             Move::Act(ActRef::Withdraw(withdraw)) => &withdraw.act,
             Move::Release => ACT_RELEASE,
             Move::Lapse => ACT_LAPSE,
+            Move::Told => ACT_TOLD,
         }
     }
 
@@ -107,6 +116,7 @@ impl<'a> Move<'a> {
             Move::Act(found) => found.label(),
             Move::Release => "Lepaskan ke antrian tanpa menunggu lampiran",
             Move::Lapse => "Gugur karena tidak dilanjutkan",
+            Move::Told => "Pemohon sudah dihubungi",
         }
     }
 
@@ -117,6 +127,7 @@ impl<'a> Move<'a> {
             Move::Release => RELEASE_ROLES,
             // Nobody's: the office's own, by its clock.
             Move::Lapse => &[],
+            Move::Told => TOLD_ROLES,
         }
     }
 
@@ -124,7 +135,7 @@ impl<'a> Move<'a> {
     pub(super) fn kind(&self) -> ActKind {
         match self {
             Move::Act(found) => found.kind(),
-            Move::Release | Move::Lapse => ActKind::Catat,
+            Move::Release | Move::Lapse | Move::Told => ActKind::Catat,
         }
     }
 
@@ -159,7 +170,7 @@ impl<'a> Move<'a> {
     pub(super) fn declared_needs(&self) -> &'a [Need] {
         match self {
             Move::Act(found) => found.needs(),
-            Move::Release | Move::Lapse => &[],
+            Move::Release | Move::Lapse | Move::Told => &[],
         }
     }
 
@@ -192,7 +203,7 @@ impl<'a> Move<'a> {
             Move::Act(ActRef::Outcome(..)) | Move::Release => ReasonNeed::Required,
             Move::Act(ActRef::Parallel(act)) if act.reason => ReasonNeed::Required,
             Move::Act(ActRef::Withdraw(_)) => ReasonNeed::Optional,
-            Move::Act(_) | Move::Lapse => ReasonNeed::None,
+            Move::Act(_) | Move::Lapse | Move::Told => ReasonNeed::None,
         }
     }
 
@@ -200,7 +211,7 @@ impl<'a> Move<'a> {
     pub(super) fn notify(&self) -> Option<&'a str> {
         match self {
             Move::Act(found) => found.notify(),
-            Move::Release | Move::Lapse => None,
+            Move::Release | Move::Lapse | Move::Told => None,
         }
     }
 }

@@ -90,6 +90,72 @@ fn cause(service: &Service, decision: &Decision) -> Option<String> {
     service.reason(id).map(|reason| reason.sms.clone())
 }
 
+/// What is said of an SMS that did not reach the applicant, in the parameters of a decision: the notification, and the act
+/// and the revision that made it due.
+const PARAM_NOTIFICATION: &str = "pemberitahuan";
+const PARAM_EVENT: &str = "peristiwa";
+const PARAM_REVISION: &str = "revisi";
+const PARAM_DOUBT: &str = "tidak_pasti";
+
+/// A notification that did not reach the applicant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreached {
+    /// The notification, e.g. `N1`.
+    pub id: String,
+    /// The act that it tells of.
+    pub event: String,
+    /// The revision it belongs to.
+    pub revision: u32,
+    /// Whether nobody knows if it arrived; it failed for certain otherwise.
+    pub doubtful: bool,
+}
+
+impl Unreached {
+    /// What a decision says of one.
+    pub fn of(decision: &Decision) -> Option<Self> {
+        let told =
+            |id: &str| decision.params.iter().find(|(key, _)| key == id).map(|(_, value)| value.clone());
+        Some(Self {
+            id: told(PARAM_NOTIFICATION)?,
+            event: told(PARAM_EVENT)?,
+            revision: told(PARAM_REVISION)?.parse().ok()?,
+            doubtful: told(PARAM_DOUBT).is_some(),
+        })
+    }
+
+    /// As a decision says it.
+    pub fn params(&self) -> Vec<(String, String)> {
+        let mut params = vec![
+            (PARAM_NOTIFICATION.to_owned(), self.id.clone()),
+            (PARAM_EVENT.to_owned(), self.event.clone()),
+            (PARAM_REVISION.to_owned(), self.revision.to_string()),
+        ];
+        if self.doubtful {
+            params.push((PARAM_DOUBT.to_owned(), "ya".to_owned()));
+        }
+        params
+    }
+
+    /// Whether it is the same notification, whatever became of it.
+    pub fn is_of(&self, other: &Unreached) -> bool {
+        (&self.id, &self.event, self.revision) == (&other.id, &other.event, other.revision)
+    }
+
+    /// Whether it is this one.
+    pub fn is(&self, due: &Due) -> bool {
+        (&self.id, &self.event, self.revision) == (&due.id, &due.event, due.revision)
+    }
+
+    /// What an officer reads.
+    pub fn sentence(&self) -> String {
+        let what = if self.doubtful { "tidak pasti sampai" } else { "tidak sampai" };
+        format!(
+            "SMS {} kepada pemohon {what}: hubungi pemohon, lalu tandai \"Pemohon sudah dihubungi\"",
+            self.id
+        )
+    }
+}
+
 /// What a notification's text is filled with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Vars<'a> {

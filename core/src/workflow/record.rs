@@ -66,6 +66,9 @@ pub enum Event {
     Complete,
     /// The office gave another registration number (parameter `nomor`), since two applications had the same.
     Numbered,
+    /// A notification did not reach the applicant, or nobody knows whether it did (parameters of
+    /// [`super::Unreached`]): somebody has to call them.
+    Unreached,
     /// A kind that a later version knows; nothing moves.
     Other(u8),
 }
@@ -82,6 +85,7 @@ impl<C> Encode<C> for Event {
             Event::Contradiction(refusal) => e.array(2)?.u8(2)?.encode(refusal)?,
             Event::Complete => e.array(1)?.u8(3)?,
             Event::Numbered => e.array(1)?.u8(4)?,
+            Event::Unreached => e.array(1)?.u8(5)?,
             Event::Other(kind) => e.array(1)?.u8(*kind)?,
         };
         Ok(())
@@ -98,6 +102,7 @@ impl<'b, C> Decode<'b, C> for Event {
             2 => (Event::Contradiction(d.decode()?), 2),
             3 => (Event::Complete, 1),
             4 => (Event::Numbered, 1),
+            5 => (Event::Unreached, 1),
             kind => (Event::Other(kind), 1),
         };
         for _ in read..length {

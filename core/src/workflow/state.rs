@@ -6,6 +6,7 @@ use crate::catalogue::line::{CANCELLED, WITHDRAWN};
 use crate::catalogue::{ActKind, ActRef, OutcomeKind, Papers, Service, Step};
 
 use super::moves::{self, Move, NEED_OLD_CARD, NEED_SERIAL};
+use super::notify::Unreached;
 use super::record::{Actor, Decision, Event, Frozen};
 
 /// Where the application stands on its line.
@@ -56,6 +57,8 @@ pub struct State {
     pub marks: Vec<(String, String)>,
     /// How many reported facts did not fit and wait for a desk to look.
     pub contradictions: usize,
+    /// Notifications that did not reach the applicant and of which nobody has said yet that they were told.
+    pub unreached: Vec<Unreached>,
     /// Whether it has ended.
     pub fin: bool,
 }
@@ -80,6 +83,7 @@ impl State {
             last_reason: None,
             marks: Vec::new(),
             contradictions: 0,
+            unreached: Vec::new(),
             fin: false,
         }
     }
@@ -162,6 +166,12 @@ pub fn apply(service: &Service, state: &mut State, decision: &Decision) -> bool 
             state.contradictions += 1;
             false
         }
+        Event::Unreached => {
+            let Some(unreached) = Unreached::of(decision) else { return false };
+            state.unreached.retain(|other| !other.is_of(&unreached));
+            state.unreached.push(unreached);
+            true
+        }
         Event::Refused(_) | Event::Numbered | Event::Other(_) => false,
     }
 }
@@ -172,6 +182,10 @@ fn carry_out(service: &Service, state: &mut State, way: &Move<'_>, decision: &De
     match way {
         Move::Release => state.wait_for(service, 1, at),
         Move::Lapse => state.end(CANCELLED, at),
+        Move::Told => match Unreached::of(decision) {
+            Some(named) => state.unreached.retain(|open| !open.is_of(&named)),
+            None => state.unreached.clear(),
+        },
         Move::Act(ActRef::Step(0, _)) => submit(service, state, decision),
         Move::Act(ActRef::Step(index, step)) => advance(service, state, *index, step, decision),
         Move::Act(ActRef::Withdraw(_)) => state.end(WITHDRAWN, at),

@@ -1,10 +1,12 @@
 //! `serve`: the office at work.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use crate::config::{Failure, Folder};
 use crate::office::admission::{self, Allowances};
 use crate::serve::{Options, Server, asked_to_end};
+use crate::sms::Gateway;
 use crate::telemetry;
 
 #[derive(clap::Args)]
@@ -39,6 +41,13 @@ pub(super) struct Args {
         help = "Alamat kantor bagi masyarakat, untuk cetakan; tanpa ini alamat yang didengarkan"
     )]
     public_url: Option<String>,
+    #[arg(
+        long,
+        value_name = "BERKAS",
+        env = "LOKET_SMS",
+        help = "Pengaturan gateway SMS (lihat docs/sms.md); tanpa ini SMS hanya dicatat di log"
+    )]
+    sms: Option<PathBuf>,
 }
 
 /// Longest address that a picture on a receipt still shows well, in letters.
@@ -53,21 +62,23 @@ fn public_url(text: &str) -> Result<String, String> {
 }
 
 impl Args {
-    fn options(&self) -> Options {
+    fn options(&self) -> Result<Options, Failure> {
         let allowances = Allowances {
             entries: self.entries_per_day,
             bytes: self.bytes_per_day,
             attachment_bytes: self.attachment_bytes_per_day,
             ..Allowances::default()
         };
-        Options { allowances, public_url: self.public_url.clone() }
+        let gateway = self.sms.as_deref().map(Gateway::read).transpose()?.unwrap_or_default();
+        Ok(Options { allowances, public_url: self.public_url.clone(), gateway })
     }
 }
 
 pub(super) fn run(folder: &Folder, args: &Args) -> Result<(), Failure> {
     telemetry::logs();
+    let options = args.options()?;
     super::runtime()?.block_on(async {
-        let server = Server::start_with(folder, &args.listen, args.options()).await?;
+        let server = Server::start_with(folder, &args.listen, options).await?;
         let mut out = std::io::stdout();
         let said =
             writeln!(out, "Loket mendengarkan di http://{}", server.address()).and_then(|()| out.flush());

@@ -244,7 +244,7 @@ impl Cast {
         let office = self.office.office()?;
         let (partition, id) = office.replica.need(number)?;
         let case = office.replica.case(&partition, &id)?;
-        let sms = |due: &loket_core::workflow::Due| office.replica.job_state(&case, due);
+        let sms = |due: &loket_core::workflow::Due| office.replica.message_state(&case, due);
         let around = Surroundings { now: now(), mark: "office", sms: &sms, staff: &|_| None, me: None };
         Ok(office.replica.show(&case, &around)?)
     }

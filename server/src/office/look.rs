@@ -14,7 +14,7 @@ use loket_core::workflow::Due;
 use serde_json::Value;
 
 use super::desk::desk_byte;
-use super::jobs::{JobRow, job_key};
+use super::messages::{self, Message, Standing, Token, message_key};
 use super::people::{MAX_STAFF, SCOPE, StaffRow, scope_of_key};
 
 /// Applications that a queue is looked through for, and counted, at most.
@@ -100,7 +100,16 @@ pub trait Look {
     fn devices(&self) -> Result<Vec<Device>, ReplicaError>;
 
     /// State of a notification to the applicant; none before it is due.
-    fn job_state(&self, case: &Case, due: &Due) -> Option<String>;
+    fn message_state(&self, case: &Case, due: &Due) -> Option<String>;
+
+    /// Whether a message waits for an attempt that is due, and whether one is out of which the gateway should have said more.
+    fn messages_due(&self, now: i64) -> Result<(bool, bool), ReplicaError>;
+
+    /// Messages that are out, at most so many, and where each stands.
+    fn messages_out(&self, most: usize) -> Result<Vec<(Token, Standing)>, ReplicaError>;
+
+    /// Whether there is a message of this token.
+    fn knows_message(&self, token: &Token) -> Result<bool, ReplicaError>;
 
     /// What `show` says of a case at the office.
     fn shown(&self, case: &Case, now: i64) -> Result<Value, ReplicaError>;
@@ -197,9 +206,21 @@ impl<S: Store> Look for Replica<S> {
         Ok(devices)
     }
 
-    fn job_state(&self, case: &Case, due: &Due) -> Option<String> {
-        let row = self.store.get(&case.partition, Table::Job, &job_key(case, due)).ok()??;
-        Some(rows::decode::<JobRow>(&row).ok()?.state)
+    fn message_state(&self, case: &Case, due: &Due) -> Option<String> {
+        let row = self.store.get(&case.partition, Table::Job, &message_key(case, due)).ok()??;
+        Some(rows::decode::<Message>(&row).ok()?.standing.as_str().to_owned())
+    }
+
+    fn messages_due(&self, now: i64) -> Result<(bool, bool), ReplicaError> {
+        messages::due(&self.store, now)
+    }
+
+    fn messages_out(&self, most: usize) -> Result<Vec<(Token, Standing)>, ReplicaError> {
+        messages::out(&self.store, most)
+    }
+
+    fn knows_message(&self, token: &Token) -> Result<bool, ReplicaError> {
+        messages::is_known(&self.store, token)
     }
 
     fn shown(&self, case: &Case, now: i64) -> Result<Value, ReplicaError> {
@@ -211,7 +232,7 @@ impl<S: Store> Look for Replica<S> {
             &Surroundings {
                 now,
                 mark: if decided { "decided" } else { "office" },
-                sms: &|due| self.job_state(case, due),
+                sms: &|due| self.message_state(case, due),
                 staff: &|id| staff.iter().find(|one| one.id == id).map(|one| one.name.clone()),
                 me: None,
             },

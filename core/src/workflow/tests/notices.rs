@@ -116,3 +116,70 @@ fn every_text_of_the_catalogue_is_one_sms() {
         }
     }
 }
+
+#[test]
+fn an_applicant_whom_no_message_reached_is_called_once() {
+    let mut case = Case::new(fixture());
+    case.act("ajukan").wish(bare("kembalikan_fo", Role::FrontOffice).with("sebab", "kurang"));
+    let called = || bare(ACT_TOLD, Role::OperatorDesa);
+    let refused = case.ask(|view| decide(view, &called(), 9));
+    assert_eq!(refused, Err(Refusal::BelumWaktunya("DIKEMBALIKAN".into())), "nobody has to be called");
+
+    let unreached = |event: &str, doubtful: bool| Unreached {
+        id: "N2".into(),
+        event: event.into(),
+        revision: 1,
+        doubtful,
+    };
+    let noted = |unreached: &Unreached| Decision {
+        act: "sms_gagal".into(),
+        kind: Event::Unreached,
+        params: unreached.params(),
+        request: None,
+        ..own_event()
+    };
+    let before = case.state.clone();
+    case.push(noted(&unreached("kembalikan_fo", true)));
+    case.push(noted(&unreached("kembalikan_fo", false)));
+    case.push(noted(&unreached("berkas_kurang", false)));
+    assert_eq!(case.state.unreached, [unreached("kembalikan_fo", false), unreached("berkas_kurang", false)]);
+    assert_eq!((&case.state.code, &case.state.done), (&before.code, &before.done), "nothing moves");
+    assert_eq!(due(&case), due(&case), "and nothing more is due");
+
+    // The office takes back one of them, an officer answers for the rest; after the end as well.
+    let one = Decision {
+        act: ACT_TOLD.into(),
+        kind: Event::Done,
+        params: unreached("berkas_kurang", false).params(),
+        ..own_event()
+    };
+    case.push(one);
+    assert_eq!(case.state.unreached, [unreached("kembalikan_fo", false)]);
+    case.wish(bare("tarik", Role::OperatorDesa));
+    assert!(case.state.fin);
+    assert!(
+        available(&case.service, &case.state, Role::OperatorDesa).iter().any(|offer| offer.act == ACT_TOLD)
+    );
+    assert!(available(&case.service, &case.state, Role::KepalaDinas).is_empty());
+    case.wish(called());
+    assert_eq!(case.state.unreached, []);
+    assert!(available_all(&case.service, &case.state).is_empty());
+}
+
+/// A line of the office's own.
+fn own_event() -> Decision {
+    Decision {
+        act: String::new(),
+        kind: Event::Complete,
+        request: None,
+        actor: Actor { who: Who::Office, role: Role::Admin },
+        at: 9,
+        claimed_at: None,
+        reason: None,
+        marks: Vec::new(),
+        params: Vec::new(),
+        revision: 1,
+        frozen: None,
+        complete: false,
+    }
+}

@@ -24,6 +24,9 @@ pub(super) fn record(shown: &Value, service: Option<&Service>) -> Vec<Event> {
             "ganti_nomor" => "Nomor pendaftaran diganti".to_owned(),
             "lepaskan" => "Dilepaskan ke antrean tanpa menunggu lampiran".to_owned(),
             "gugur" => "Gugur karena tidak dilanjutkan".to_owned(),
+            "sms_gagal" => "SMS tidak sampai".to_owned(),
+            "sms_tidak_pasti" => "SMS tidak pasti sampai".to_owned(),
+            "dihubungi" => "Pemohon sudah dihubungi".to_owned(),
             act => words::heading(act),
         })
     };
@@ -130,8 +133,12 @@ pub(super) fn warning(one: &Value) -> Warning {
 pub(super) fn message(one: &Value) -> Message {
     let state = match text(one, "state").as_str() {
         "antri" => "menunggu dikirim",
+        "mengirim" | "ditanyakan" => "sedang dikirim",
+        "di_gateway" => "di gateway",
         "terkirim" => "terkirim",
-        "gagal" => "gagal dikirim",
+        "sampai" => "sampai",
+        "gagal" => "gagal dikirim: hubungi pemohon",
+        "tidak_pasti" => "tidak pasti sampai: hubungi pemohon",
         "tanpa_nomor" => "tidak ada nomor telepon",
         "tanpa_persetujuan" => "pemohon tidak menyetujui SMS",
         other => return Message { id: text(one, "id"), state: other.to_owned(), at: when(&text(one, "at")) },

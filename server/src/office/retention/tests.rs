@@ -95,7 +95,7 @@ impl World {
     }
 
     /// All scans have come.
-    fn scans_arrive(&mut self, ids: &[EntryHash]) {
+    pub(in crate::office) fn scans_arrive(&mut self, ids: &[EntryHash]) {
         let mut arrived = Vec::new();
         for id in ids {
             let case = self.office.replica.case(&village(), id).unwrap();
