@@ -87,6 +87,8 @@ pub enum Table {
     Gone = 21,
     /// What is still to be done about them: applications to let go here, files to remove.
     Sweep = 22,
+    /// Words by which the office finds filed applications: word, application → partition and all words.
+    Word = 23,
 }
 
 /// Which entries to read; each comes back in ascending order.

@@ -34,6 +34,7 @@ pub mod restore;
 pub mod retention;
 pub mod settle;
 pub mod verify;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

@@ -734,6 +734,7 @@ impl<S: Store> Replica<S> {
             held: standing(|s| matches!(s, Standing::Held(_))),
             person: before.and_then(|row| row.person),
             queue: before.and_then(|row| row.queue.clone()),
+            words: before.and_then(|row| row.words.clone()),
             since: case.record.last().map(|d| d.at).or(first.map(|edit| edit.time)).unwrap_or_default(),
             heads: case.document.heads(),
             fin: state.is_some_and(|state| state.fin),

@@ -159,6 +159,10 @@ pub struct ApplicationRow {
     #[n(20)]
     #[cbor(default)]
     pub name: Option<String>,
+    /// Words under which the office finds it, separated by blanks.
+    #[n(21)]
+    #[cbor(default)]
+    pub words: Option<String>,
 }
 
 /// An application that the office has let go (`Table::Gone`).

@@ -5,6 +5,7 @@ mod fan_out;
 mod idle;
 mod ingest;
 mod link;
+mod pages;
 mod store_open;
 
 use serde_json::Value;
@@ -28,6 +29,8 @@ pub enum Command {
     Idle(idle::Arguments),
     /// Reconnect and first sync over a link of 64 kbit/s and 300 ms round trip
     SlowLink(link::Arguments),
+    /// Pages of the console, with many applications at the desks
+    Pages(pages::Arguments),
     /// Everything, as a table for docs/performance.md
     All(all::Arguments),
 }
@@ -42,6 +45,7 @@ pub async fn run(command: Command, place: Place) -> Result<Value, Trouble> {
         Command::StoreOpen(arguments) => store_open::run(arguments),
         Command::Idle(arguments) => idle::run(arguments, &place).await,
         Command::SlowLink(arguments) => link::slow(arguments, &place).await,
+        Command::Pages(arguments) => pages::run(arguments, &place).await,
         Command::All(arguments) => all::run(arguments, &place).await,
     }
 }

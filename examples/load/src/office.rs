@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use loket_core::catalogue::Role;
 use loket_core::enrol::{CODE_BYTES, Code};
 use loket_core::identity::PublicKey;
-use loket_core::journal::Partition;
+use loket_core::journal::{AttachmentHash, Partition};
+use loket_core::replica::ReplicaError;
+use loket_core::store::sqlite::SqliteStore;
 use loket_server::config::{BUILTIN_REGION, Folder, dice, now};
+use loket_server::office::access;
 use loket_server::office::people::{INVITE_SECONDS, InviteRow};
 use tempfile::TempDir;
 
@@ -21,6 +24,8 @@ use crate::device::Device;
 const STOP_LIMIT: Duration = Duration::from_secs(120);
 /// Devices that are certified in one transaction.
 const CERTIFIED_AT_ONCE: usize = 500;
+/// Scans that arrive in one transaction.
+const SCANS_AT_ONCE: usize = 600;
 /// Ticks of a processor's time in a second, as Linux counts for everyone.
 const TICKS: f64 = 100.0;
 
@@ -114,6 +119,36 @@ impl Office {
         };
         self.folder.office()?.write(|office| office.invite(&code.invite(), &row))?;
         Ok(code.to_string())
+    }
+
+    /// Works on the office while it does not serve.
+    pub fn write<T>(
+        &self,
+        work: impl FnOnce(&mut loket_server::office::Office<SqliteStore>) -> Result<T, ReplicaError>,
+    ) -> Result<T, Trouble> {
+        Ok(self.folder.office()?.write(work)?.0)
+    }
+
+    /// Tells it that these scans have arrived; nobody looks at them, so there are none.
+    pub fn scans_arrive(&self, scans: &[(Partition, AttachmentHash)]) -> Result<(), Trouble> {
+        let mut office = self.folder.office()?;
+        for some in scans.chunks(SCANS_AT_ONCE) {
+            office.write(|office| office.attachments_arrived(some, now(), &mut dice))?;
+        }
+        Ok(())
+    }
+
+    /// Somebody at a desk, who may sign in: number, password, and the code that is good now.
+    pub fn clerk(&self, role: Role) -> Result<(u32, String, String), Trouble> {
+        let password = access::make_password(&mut dice);
+        let (hash, secret) = access::make(&password, &mut dice)?;
+        let id = self.write(|office| {
+            let id = office.add_staff(role, "Petugas fiktif", &[])?;
+            office.set_access(id, hash, secret)?;
+            Ok(id)
+        })?;
+        let code = access::factor(&secret, id)?.generate(u64::try_from(now())?);
+        Ok((id, password, code.to_string()))
     }
 
     /// Starts to serve, on a free port.

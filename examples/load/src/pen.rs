@@ -4,10 +4,11 @@
 use loket_core::application::Document;
 use loket_core::catalogue::ServiceFile;
 use loket_core::identity::{Signature, Signer};
-use loket_core::journal::body::{Body, Edit, NONCE};
+use loket_core::journal::body::{Body, Edit, NONCE, Parent, Request, frozen_digest};
 use loket_core::journal::run::{Head, Run, WireEntry, signed_bytes};
 use loket_core::journal::{
-    Content, HEADER_VERSION, Header, Journal, JournalId, StoredEntry, actor, body_hash,
+    AttachmentHash, ChangeHash, Content, EntryHash, HEADER_VERSION, Header, Journal, JournalId, StoredEntry,
+    actor, body_hash,
 };
 use loket_core::number::Number;
 use loket_core::replica::write::text;
@@ -16,7 +17,7 @@ use loket_server::config::{dice, now};
 
 use crate::Trouble;
 use crate::device::Device;
-use crate::people::fields;
+use crate::people::{fields, papers};
 
 /// The year in registration numbers.
 const YEAR: i16 = 2026;
@@ -39,13 +40,15 @@ impl Pen {
         Self { id: journal.id(), device, journal, head: Head::EMPTY, batches: 0 }
     }
 
-    /// Batches of `each` applications, signed once a batch, `count` in all, of people from `seed` on.
+    /// Batches of `each` applications, signed once a batch, `count` in all, of people from `seed` on; filed, where
+    /// that is asked for, and drafts otherwise.
     pub fn batches(
         &mut self,
         file: &ServiceFile,
         count: usize,
         each: usize,
         seed: u64,
+        filed: bool,
     ) -> Result<Vec<Vec<u8>>, Trouble> {
         let mut frames = Vec::with_capacity(count.div_ceil(each));
         let mut left = count;
@@ -54,7 +57,13 @@ impl Pen {
             let first = self.head.seq + 1;
             let mut entries = Vec::with_capacity(some);
             for at in 0..some {
-                entries.push(self.open(file, seed + (count - left + at) as u64)?);
+                let (entry, change) = self.open(file, seed + (count - left + at) as u64)?;
+                let id = entry.hash;
+                entries.push(WireEntry::close(&entry, None));
+                if filed {
+                    let papers = papers(seed + (count - left + at) as u64, &self.device.village.to_string());
+                    entries.push(WireEntry::close(&self.submit(id, change, &papers)?, None));
+                }
             }
             left -= some;
             let signature: Signature = self.device.key.sign(&signed_bytes(&self.id, &self.head))?;
@@ -65,8 +74,8 @@ impl Pen {
         Ok(frames)
     }
 
-    /// A new application.
-    fn open(&mut self, file: &ServiceFile, seed: u64) -> Result<WireEntry, Trouble> {
+    /// A new application, and the change that its first edit makes.
+    fn open(&mut self, file: &ServiceFile, seed: u64) -> Result<(StoredEntry, ChangeHash), Trouble> {
         let village = self.device.village.to_string();
         let [a, b, c, d, ..] = self.device.author().0;
         let device = u32::from_be_bytes([a, b, c, d]) >> 12;
@@ -85,19 +94,49 @@ impl Pen {
         let mut nonce = [0; NONCE];
         dice(&mut nonce);
         let change = Document::default().replay(&[], &actor(&self.id, &nonce), time, &ops, None)?;
-        let body = Body::Edit(Edit { parents: Vec::new(), change, time, ops, staff: None }).to_bytes(nonce);
+        let body = Body::Edit(Edit { parents: Vec::new(), change, time, ops, staff: None });
+        Ok((self.append(None, &body, nonce)?, change))
+    }
+
+    /// The request by which the application is filed as it was begun.
+    fn submit(
+        &mut self,
+        application: EntryHash,
+        change: ChangeHash,
+        papers: &[AttachmentHash],
+    ) -> Result<StoredEntry, Trouble> {
+        let request = Request {
+            act: "ajukan".to_owned(),
+            parents: vec![Parent::First],
+            frozen: Some(frozen_digest(&[change], papers)),
+            time: now(),
+            reason: None,
+            params: Vec::new(),
+        };
+        let mut nonce = [0; NONCE];
+        dice(&mut nonce);
+        self.append(Some(application), &Body::Request(request), nonce)
+    }
+
+    fn append(
+        &mut self,
+        application: Option<EntryHash>,
+        body: &Body,
+        nonce: [u8; NONCE],
+    ) -> Result<StoredEntry, Trouble> {
+        let body = body.to_bytes(nonce);
         let header = Header {
             version: HEADER_VERSION,
             journal: self.id,
             seq: self.head.seq + 1,
             prev: (self.head.seq > 0).then_some(self.head.hash),
             body_hash: body_hash(&body),
-            application: None,
+            application,
             extension: None,
         };
         let entry =
             StoredEntry { hash: header.hash(), line: self.id, header, content: Content::Present(body) };
         self.head = Head { seq: entry.header.seq, hash: entry.hash };
-        Ok(WireEntry::close(&entry, None))
+        Ok(entry)
     }
 }

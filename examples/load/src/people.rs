@@ -69,7 +69,22 @@ impl Dice {
     }
 }
 
-/// 29 fields and three papers of somebody else for each seed; `village` is the code where it is filed.
+/// The scans of somebody's papers.
+pub fn papers(seed: u64, village: &str) -> Vec<AttachmentHash> {
+    let hash = |op: Op| match op.value {
+        Value::Attachment(hash, _) => Some(hash),
+        _ => None,
+    };
+    fields(seed, village).into_iter().filter_map(hash).collect()
+}
+
+/// What somebody wrote into a field.
+pub fn field(seed: u64, village: &str, name: &str) -> String {
+    let found = fields(seed, village).into_iter().find(|op| op.register == name);
+    found.and_then(|op| op.value.text().map(|text| text.to_string())).unwrap_or_default()
+}
+
+/// 30 fields and three papers of somebody else for each seed; `village` is the code where it is filed.
 pub fn fields(seed: u64, village: &str) -> Vec<Op> {
     let mut dice = Dice(seed ^ 0x6c6f_6b65_7400);
     let (day, month, year) = (1 + dice.below(28), 1 + dice.below(12), 60 + dice.below(39));
@@ -107,6 +122,7 @@ pub fn fields(seed: u64, village: &str) -> Vec<Op> {
         text("perubahan", "alamat"),
         text("semula_alamat", &dice.address()),
         text("menjadi_alamat", &dice.address()),
+        text("asal_pindah", "dalam_kabupaten"),
         text("dasar_alamat", &format!("KK {:08}", numbers.1)),
         text("pelapor", "pemohon_sendiri"),
     ];

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use loket_core::journal::{EntryHash, Partition};
-use loket_core::replica::case::Case;
+use loket_core::replica::rows::ApplicationRow;
 use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::Store;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use super::session::Entered;
 use super::sheet::{self, PARAM, Sheet};
 use crate::app::App;
 use crate::config::{dice, now};
-use crate::office::desk::{ActError, DeskAct, place_of};
+use crate::office::desk::{ActError, DeskAct};
 use crate::office::people::StaffRow;
 use crate::office::reads::{Read, Reader};
 
@@ -62,13 +62,15 @@ pub struct Found {
 /// Whoever may not know of it hears the same as where there is none.
 pub fn find<S: Store>(replica: &Replica<S>, staff: &StaffRow, number: &str) -> Result<Found, ReplicaError> {
     let (partition, id) = replica.need(number)?;
-    let case = replica.case(&partition, &id)?;
-    may_know(&case, staff).then_some(Found { partition, id }).ok_or(ReplicaError::NotFound)
+    let row = replica.row(&partition, &id)?.ok_or(ReplicaError::NotFound)?;
+    may_know(replica, &row, staff).then_some(Found { partition, id }).ok_or(ReplicaError::NotFound)
 }
 
-fn may_know(case: &Case, staff: &StaffRow) -> bool {
-    let part = case.service.as_ref().is_some_and(|file| sheet::takes_part(&file.service, staff.role));
-    part && staff.covers(&place_of(case))
+/// Whether a member of staff may know of an application.
+pub fn may_know<S: Store>(replica: &Replica<S>, row: &ApplicationRow, staff: &StaffRow) -> bool {
+    let file = replica.catalogue().by_hash(&row.catalogue);
+    let part = file.is_some_and(|file| sheet::takes_part(&file.service, staff.role));
+    part && row.place.is_some_and(|place| staff.covers(&place))
 }
 
 /// As [`find`], for who is signed in.

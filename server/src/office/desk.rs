@@ -11,8 +11,8 @@ use loket_core::store::{Store, Table};
 use loket_core::value;
 use loket_core::workflow::{ACT_RELEASE, Actor, Decision, Event, Who, Wish};
 
-use super::Office;
 use super::look::Look;
+use super::{Office, words};
 
 /// Parameters of an act that correct fields of the file: `isian.FIELD`.
 pub const CORRECTION: &str = "isian.";
@@ -140,6 +140,12 @@ impl<S: Store> Office<S> {
         let Some(mut row) = self.replica.row(&case.partition, &case.id)? else { return Ok(()) };
         let draft = Self::draft_key(case, &row, now);
         let is_draft = draft.is_some();
+        let words = words::of(case);
+        let mut changed = row.words != words;
+        if changed {
+            self.index(&case.partition, &case.id, row.words.as_deref(), words.as_deref())?;
+            row.words = words;
+        }
         let wanted = draft.or_else(|| self.queue_key(case));
         if row.queue != wanted {
             if let Some(old) = &row.queue {
@@ -151,6 +157,9 @@ impl<S: Store> Office<S> {
                 None => {}
             }
             row.queue = wanted;
+            changed = true;
+        }
+        if changed {
             self.replica.put_row(&case.partition, &case.id, &row)?;
         }
         self.plan_retention(case, &row)

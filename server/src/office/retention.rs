@@ -224,6 +224,7 @@ impl<S: Store> Office<S> {
     /// Forgets what the office keeps of a destroyed application beside its entries.
     pub(super) fn forget(&mut self, partition: &Partition, id: &EntryHash) -> Result<(), ReplicaError> {
         self.drop_messages(partition, id)?;
+        self.drop_words(partition, id)?;
         for (_, entry) in self.replica.store.entries(partition, Query::Application(id), MAX_ENTRIES)? {
             self.replica.store.put(&Partition::Office, Table::Held, &discard_key(&entry.hash), None)?;
         }

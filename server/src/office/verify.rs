@@ -185,7 +185,13 @@ fn verify_gone<S: Store>(
     let entries = replica.store.entries(partition, Query::Application(id), MAX_HISTORY)?;
     let bare = entries.iter().all(|(_, entry)| entry.content == Content::Destroyed);
     let document = replica.store.get(partition, Table::Document, id.as_bytes())?;
-    if !bare || document.is_some() || row.person.is_some() || row.name.is_some() || !row.gone {
+    if !bare
+        || document.is_some()
+        || row.person.is_some()
+        || row.name.is_some()
+        || row.words.is_some()
+        || !row.gone
+    {
         verified.fault(partition, format!("permohonan {id}: sudah dimusnahkan, tetapi isinya masih ada"));
     }
     Ok(())

@@ -82,7 +82,7 @@ impl Fresh {
     }
 }
 
-/// Whether a table's keys are hashes, or begin with one.
+/// Whether a table's keys are hashes, begin with one, or were spread by one.
 pub(super) fn is_scattered(table: Table) -> bool {
     match table {
         Table::Document
@@ -90,7 +90,8 @@ pub(super) fn is_scattered(table: Table) -> bool {
         | Table::Person
         | Table::Attachment
         | Table::Naming
-        | Table::Gone => true,
+        | Table::Gone
+        | Table::Word => true,
         Table::Journal
         | Table::Signature
         | Table::Number

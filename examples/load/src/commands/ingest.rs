@@ -46,10 +46,11 @@ pub struct Sender {
 }
 
 /// The phones, and how many applications they have brought.
-struct Load {
+pub struct Load {
     phones: Vec<Sender>,
     file: Arc<ServiceFile>,
     each: usize,
+    filed: bool,
     stored: usize,
 }
 
@@ -62,7 +63,7 @@ pub async fn run(arguments: Arguments, place: &Place) -> Result<Value, Trouble> 
     let devices = spread(arguments.phones)?;
     office.certify(&devices)?;
     office.serve()?;
-    let mut load = Load::connect(devices, &office, arguments.each).await?;
+    let mut load = Load::connect(devices, &office, arguments.each, false).await?;
     let mut measured = Vec::new();
     for at in arguments.at {
         while load.stored < at {
@@ -78,21 +79,23 @@ pub async fn run(arguments: Arguments, place: &Place) -> Result<Value, Trouble> 
 }
 
 impl Load {
-    async fn connect(
+    /// Connects every device; what they bring is filed, or drafts.
+    pub async fn connect(
         devices: Vec<crate::device::Device>,
         office: &Office,
         each: usize,
+        filed: bool,
     ) -> Result<Self, Trouble> {
         let mut phones = Vec::with_capacity(devices.len());
         for device in devices {
             phones.push(Sender::connect(device, &office.address(), office.public_key()).await?);
         }
         let file = Catalogue::builtin().get(SERVICE, "2026.1").ok_or("the service is not there")?;
-        Ok(Self { phones, file, each, stored: 0 })
+        Ok(Self { phones, file, each, filed, stored: 0 })
     }
 
     /// Prepares so many applications, then sends them; what was measured of the sending.
-    async fn send(&mut self, count: usize, office: &Office) -> Result<Value, Trouble> {
+    pub async fn send(&mut self, count: usize, office: &Office) -> Result<Value, Trouble> {
         let share = count.div_ceil(self.phones.len());
         let ready = self.prepare(count, share)?;
         let (before, own) = (office.usage(), own_usage());
@@ -130,7 +133,7 @@ impl Load {
 
     /// What each phone will send, made by all processors.
     fn prepare(&mut self, count: usize, share: usize) -> Result<Vec<Vec<Vec<u8>>>, Trouble> {
-        let (file, each, stored) = (&self.file, self.each, self.stored);
+        let (file, each, stored, filed) = (&self.file, self.each, self.stored, self.filed);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let some = self.phones.len().div_ceil(threads);
         std::thread::scope(|scope| {
@@ -141,7 +144,7 @@ impl Load {
                     for (at, phone) in phones.iter_mut().enumerate() {
                         let first = (group * some + at) * share;
                         let own = share.min(count.saturating_sub(first));
-                        ready.push(phone.pen.batches(file, own, each, (stored + first) as u64)?);
+                        ready.push(phone.pen.batches(file, own, each, (stored + first) as u64, filed)?);
                     }
                     Ok(ready)
                 }));

@@ -78,7 +78,7 @@ impl Village {
         let link = Slow::to(office.address()).await?;
         let mut sender = Sender::connect(device, &office.address(), office.public_key()).await?;
         let file = Catalogue::builtin().get(SERVICE, "2026.1").ok_or("the service is not there")?;
-        let frames = sender.pen.batches(&file, arguments.applications, EACH, 0)?;
+        let frames = sender.pen.batches(&file, arguments.applications, EACH, 0, false)?;
         sender.push(frames).await?;
         let phone = TempDir::new()?;
         let code = office.invite(&[home])?;
