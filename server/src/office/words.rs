@@ -27,7 +27,7 @@ const MAX_LETTERS: usize = 24;
 /// Fewest letters that are looked for.
 pub const MIN_LETTERS: usize = 3;
 /// Rows that one search looks at.
-const MAX_LOOKED: usize = 5_000;
+const MAX_LOOKED: usize = 3_000;
 /// Rows that are read at a time.
 const PAGE: usize = 250;
 
