@@ -172,7 +172,8 @@ impl<'a> Form<'a> {
         let described = field.requirement.as_ref();
         let requirement = described
             .and_then(|id| self.service.requirements.iter().find(|requirement| requirement.id == *id));
-        self.fits(&field.variants)
+        field.desk.is_none()
+            && self.fits(&field.variants)
             && self.holds_or_none(field.when.as_ref())
             && requirement.is_none_or(|requirement| self.asks(requirement))
     }

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod application;
 pub mod assets;
 pub mod desk;
+pub mod letter;
 pub mod live;
 pub mod page;
 pub mod receipt;

@@ -34,7 +34,7 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// The console's pages.
 fn console() -> Router<Arc<App>> {
-    use crate::console::{admin, application, assets, desk, live, receipt, scan, search, signin};
+    use crate::console::{admin, application, assets, desk, letter, live, receipt, scan, search, signin};
     Router::new()
         .route("/aset/{hash}/{name}", get(assets::get))
         .route("/kantor", get(desk::home))
@@ -52,6 +52,7 @@ fn console() -> Router<Arc<App>> {
         .route("/kantor/berkas/{number}/tindakan/{act}", post(application::act))
         .route("/kantor/berkas/{number}/lampiran/{hash}", get(scan::get))
         .route("/kantor/berkas/{number}/tanda-terima", get(receipt::show))
+        .route("/kantor/berkas/{number}/surat", get(letter::show))
         .layer(DefaultBodyLimit::max(limits::FORM))
 }
 

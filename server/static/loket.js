@@ -21,6 +21,26 @@ if (queue && window.EventSource) {
   });
 }
 
+// What goes into SIAK: one key copies a field and moves on to the next.
+const typed = [...document.querySelectorAll("#siak input")];
+typed.forEach((field, index) => {
+  field.addEventListener("focus", () => field.select());
+  field.addEventListener("keydown", async (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    const said = document.getElementById("tersalin");
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch {
+      field.select();
+      if (!document.execCommand("copy")) { said.textContent = "Peramban menolak menyalin: pakai Ctrl+C."; return; }
+    }
+    field.classList.add("tersalin");
+    said.textContent = `${field.labels[0].firstChild.textContent.trim()} tersalin.`;
+    (typed[index + 1] ?? document.querySelector("details.tindakan input, details.tindakan button"))?.focus();
+  });
+});
+
 // Scans beside the form: turned, enlarged, and the next one, by key.
 const viewer = document.getElementById("lihat");
 if (viewer) {

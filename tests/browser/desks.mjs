@@ -186,6 +186,8 @@ async function fill(page, action) {
       if (!control.required && !mark && control.name !== "isi.sebab") continue;
       if (mark) marked = true;
       if (control.tagName === "SELECT") control.selectedIndex = 1;
+      // What a desk begins with stands there already.
+      else if (control.value) continue;
       else control.value = said[control.type] ?? "AB1234567";
     }
   });

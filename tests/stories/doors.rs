@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use tokio::runtime::Runtime;
 
-use super::script::{Application, SERVICES, Town, text};
+use super::script::{Application, SERVICES, Town, sound, text};
 use super::walk::{Walk, lead};
 
 /// A browser without a screen: it keeps one cookie and follows nothing by itself.
@@ -331,6 +331,75 @@ fn production_corrects_what_was_typed() {
     let after = town.show(application);
     assert_eq!(after["submitted"]["fields"]["alamat"], "Dusun Pembetulan 7");
     assert_eq!((text(&after, "state"), &after["revision"]), ("ANTRI_PRODUKSI", &1.into()));
+
+    // What production writes begins with the court's decision, and is decided on from then on.
+    let court = text(&after["submitted"]["fields"], "pengadilan").to_owned();
+    let begun = desk.get(&page);
+    let draft = begun.text.split("name=\"isi.isian.catatan_pinggir\"").nth(1).expect("words to write");
+    let draft = draft.split_once('>').unwrap().1.split("</textarea>").next().unwrap();
+    assert!(draft.contains(&court) && !draft.contains('{') && !draft.contains("  "), "{draft}");
+    assert_eq!(desk.get(&format!("{page}/surat")).status, StatusCode::NOT_FOUND, "nothing is written yet");
+    let note = "Telah dicatat perubahan jenis kelamin.\r\nDemikian <b>bunyinya</b>.";
+    let form = [("kunci", key.as_str()), ("isi.isian.catatan_pinggir", note), ("isi.isian.alamat", "x")];
+    let other = desk.post(&format!("{page}/tindakan/periksa_produksi"), &form);
+    assert!(other.status.is_success() || other.status == StatusCode::SEE_OTHER, "{}", other.text);
+    let written = town.show(application);
+    let fields = &written["submitted"]["fields"];
+    assert_eq!(fields["catatan_pinggir"], note.replace("\r\n", "\n"));
+    let letter = desk.get(&format!("{page}/surat"));
+    assert!(letter.text.contains("&#60;b&#62;bunyinya") && letter.text.contains("Belum ditandatangani"));
+    // Nobody else writes it: no other desk, no phone.
+    let phone = town.home(service);
+    assert!(phone.fails(&["set", &application.id, "catatan_pinggir=Lain"]).contains("tidak"));
+    let kasi = &town.staff["kasi-pencatatan-sipil"];
+    let act = ["act", &number, "periksa_ttd", "--as", kasi, "--set", "isian.catatan_pinggir=Lain"];
+    assert!(town.office.fails(&act).contains("catatan_pinggir"));
+    let kadis = &town.staff["kepala-dinas"];
+    town.office.run(&["act", &number, "periksa_ttd", "--as", kasi]);
+    let signed = ["jenis_ttd=tte", "waktu_ttd=2026-11-28", "referensi_ttd=TTE-7"];
+    let mut act = vec!["act", &number, "tanda_tangan", "--as", kadis];
+    act.extend(signed.iter().flat_map(|set| ["--set", set]));
+    town.office.run(&act);
+    let letter = desk.get(&format!("{page}/surat")).text;
+    assert!(
+        letter.contains("Elektronik (TTE)")
+            && letter.contains("28 November 2026")
+            && letter.contains("TTE-7")
+    );
+    sound(&town.office);
+}
+
+#[test]
+fn the_front_office_types_into_the_file_and_into_siak() {
+    let town = Town::new();
+    let service = SERVICES[8];
+    let application = town.file(service, &town.variants(service)[0]);
+    town.sync();
+    let mut walks = [Walk::before("catat_siak", application)];
+    lead(&town, &mut walks);
+    let application = &walks[0].application;
+    let (_, _, front) = clerk(&town, "front-office", None);
+    let page = format!("/kantor/berkas/{}", application.number);
+    let key = front.get(&page).key();
+    front.post(&format!("{page}/buka"), &[("kunci", &key), ("alasan", "input SIAK")]);
+    let shown = front.get(&page).text;
+    let siak: Vec<&str> = shown.split("id=\"siak\"").nth(1).unwrap().split("<label").skip(1).collect();
+    assert!(siak[0].contains("NIK") && siak[0].contains(&application.person.nik()), "{}", siak[0]);
+    assert!(siak[1].contains("Nama lengkap") && siak[1].contains(&application.person.name().to_uppercase()));
+    let before = town.show(application);
+    let form =
+        [("kunci", key.as_str()), ("isi.referensi_siak", "SIAK-9"), ("isi.isian.pekerjaan", "Penjahit")];
+    let typed = front.post(&format!("{page}/tindakan/catat_siak"), &form);
+    assert_eq!(typed.status, StatusCode::SEE_OTHER, "{}", typed.text);
+    let after = town.show(application);
+    assert_eq!(after["submitted"]["fields"]["pekerjaan"], "Penjahit");
+    assert_ne!(after["submitted"]["heads"], before["submitted"]["heads"]);
+    assert_eq!((text(&after, "state"), &after["revision"]), ("ANTRI_VALIDATOR", &before["revision"]));
+    // At a step where nothing is typed nothing can be.
+    let kasi = &town.staff["kasi-pencatatan-sipil"];
+    let act = ["act", &application.number, "periksa_kasi", "--as", kasi, "--set", "isian.pekerjaan=Lain"];
+    assert!(town.office.fails(&act).contains("isian.pekerjaan"));
+    sound(&town.office);
 }
 
 #[test]

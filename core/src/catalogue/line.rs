@@ -90,6 +90,15 @@ impl<'a> ActRef<'a> {
         }
     }
 
+    /// Whether fields of the application may be written with it.
+    pub fn writes(&self) -> bool {
+        match self {
+            ActRef::Step(place, step) => *place > 0 && step.entry,
+            ActRef::Detour(_) => true,
+            _ => false,
+        }
+    }
+
     /// The notification it names, if any.
     pub fn notify(&self) -> Option<&'a str> {
         match self {

@@ -241,6 +241,10 @@ pub struct Field {
     pub old: Option<String>,
     /// The requirement it describes (a letter's number, say); it is then asked where that is.
     pub requirement: Option<String>,
+    /// The desk that writes it, at its own step; nobody else may, and no phone asks it.
+    pub desk: Option<Role>,
+    /// The words that such a desk begins with: `{id}` stands for what the field says.
+    pub template: Option<String>,
 }
 
 /// A group of requirements of which some are enough.
@@ -551,6 +555,10 @@ pub struct Step {
     pub guards: Vec<Guard>,
     /// The notification that the straight way out sends.
     pub notify: Option<String>,
+    /// Whether fields are written with it: those of its desk, where there are any, else those that the form asks. What is
+    /// written is decided on from then on.
+    #[serde(default)]
+    pub entry: bool,
     /// The other ways out; the first is the refusal that `catalogue show` names.
     #[serde(default)]
     pub outcomes: Vec<Outcome>,

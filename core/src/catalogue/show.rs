@@ -22,7 +22,7 @@ pub fn show(service: &Service) -> Value {
         "privacy": service.privacy,
         "variants": service.variants.iter().map(|variant| &variant.id).collect::<Vec<_>>(),
         "variant_titles": service.variants.iter().map(|variant| &variant.title).collect::<Vec<_>>(),
-        "fields": service.fields.iter().map(|field| json!({
+        "fields": service.fields.iter().filter(|field| field.desk.is_none()).map(|field| json!({
             "id": field.id,
             "label": field.label,
             "kind": field.kind,

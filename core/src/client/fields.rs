@@ -64,7 +64,11 @@ pub(super) fn known_requirement(service: &Service, id: &str) -> Result<(), Repli
 }
 
 fn unknown_field(service: &Service, field: &str) -> ReplicaError {
-    unknown("isian", field, service.fields.iter().map(|field| field.id.as_str()))
+    unknown(
+        "isian",
+        field,
+        service.fields.iter().filter(|field| field.desk.is_none()).map(|field| field.id.as_str()),
+    )
 }
 
 /// "There is no such …", with the names that come nearest, or all of a few.

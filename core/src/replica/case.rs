@@ -301,7 +301,8 @@ impl Case {
         if !adopted && !self.permits(replica, entry)? {
             return Ok(Err(Standing::Held(Hold::NotPermitted)));
         }
-        Ok(match rules::check_edit(&file.service, edit, entry.hash == self.id) {
+        let office = entry.author == replica.office_author();
+        Ok(match rules::check_edit(&file.service, edit, entry.hash == self.id, office) {
             Ok(()) => Ok(parents),
             Err(hold) => Err(Standing::Held(hold)),
         })

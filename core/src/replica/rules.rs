@@ -60,9 +60,14 @@ pub fn may_edit(role: Role) -> bool {
     matches!(role, Role::OperatorDesa | Role::OperatorKecamatan | Role::PetugasLapangan)
 }
 
-/// Checks an edit's form against the service under which its application was filed.
-pub fn check_edit(service: &Service, edit: &Edit, first: bool) -> Result<(), Hold> {
+/// Checks an edit's form against the service under which its application was filed; `office`: whether the office wrote
+/// it, which alone writes the fields of its desks.
+pub fn check_edit(service: &Service, edit: &Edit, first: bool, office: bool) -> Result<(), Hold> {
     if edit.ops.is_empty() || first != edit.parents.is_empty() {
+        return Err(Hold::Invalid);
+    }
+    let of_desk = |op: &Op| service.field(&op.register).is_some_and(|field| field.desk.is_some());
+    if !office && edit.ops.iter().any(of_desk) {
         return Err(Hold::Invalid);
     }
     edit.ops.iter().try_for_each(|op| check_op(service, op, first))

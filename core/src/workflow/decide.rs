@@ -372,7 +372,9 @@ fn done(view: &View<'_>, wish: &Wish, way: &Move<'_>, told: Told, now: i64) -> D
             decision.complete = submission.attachments_complete;
         }
         // A correction by the office is decided on from now, under the same revision.
-        (Move::Act(ActRef::Detour(_)), Some(submission)) => decision.frozen = Some(submission.frozen.clone()),
+        (Move::Act(found), Some(submission)) if found.writes() => {
+            decision.frozen = Some(submission.frozen.clone());
+        }
         _ => {}
     }
     decision

@@ -187,7 +187,12 @@ fn carry_out(service: &Service, state: &mut State, way: &Move<'_>, decision: &De
             None => state.unreached.clear(),
         },
         Move::Act(ActRef::Step(0, _)) => submit(service, state, decision),
-        Move::Act(ActRef::Step(index, step)) => advance(service, state, *index, step, decision),
+        Move::Act(ActRef::Step(index, step)) => {
+            if let Some(frozen) = decision.frozen.as_ref().filter(|_| step.entry) {
+                state.frozen = Some(frozen.clone());
+            }
+            advance(service, state, *index, step, decision);
+        }
         Move::Act(ActRef::Withdraw(_)) => state.end(WITHDRAWN, at),
         Move::Act(ActRef::Parallel(act)) => state.papers = act.to,
         Move::Act(ActRef::Outcome(index, _, outcome)) => {

@@ -6,6 +6,7 @@
 
 mod commands;
 mod device;
+mod filed;
 mod line;
 mod office;
 mod pen;
@@ -91,7 +92,7 @@ mod tests {
         for seed in 0..500 {
             let ops = fields(seed, "33.12.08.2002");
             let edit = Edit { parents: vec![], change: ChangeHash([0; 32]), time: 0, ops, staff: None };
-            assert_eq!(check_edit(&file.service, &edit, true), Ok(()), "{seed}");
+            assert_eq!(check_edit(&file.service, &edit, true, false), Ok(()), "{seed}");
             assert!(seen.insert(format!("{:?}", edit.ops)), "{seed}");
         }
     }

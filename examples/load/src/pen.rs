@@ -17,7 +17,8 @@ use loket_server::config::{dice, now};
 
 use crate::Trouble;
 use crate::device::Device;
-use crate::people::{fields, papers};
+use crate::filed::papers;
+use crate::people::fields;
 
 /// The year in registration numbers.
 const YEAR: i16 = 2026;

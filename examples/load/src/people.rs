@@ -69,21 +69,6 @@ impl Dice {
     }
 }
 
-/// The scans of somebody's papers.
-pub fn papers(seed: u64, village: &str) -> Vec<AttachmentHash> {
-    let hash = |op: Op| match op.value {
-        Value::Attachment(hash, _) => Some(hash),
-        _ => None,
-    };
-    fields(seed, village).into_iter().filter_map(hash).collect()
-}
-
-/// What somebody wrote into a field.
-pub fn field(seed: u64, village: &str, name: &str) -> String {
-    let found = fields(seed, village).into_iter().find(|op| op.register == name);
-    found.and_then(|op| op.value.text().map(|text| text.to_string())).unwrap_or_default()
-}
-
 /// 30 fields and three papers of somebody else for each seed; `village` is the code where it is filed.
 pub fn fields(seed: u64, village: &str) -> Vec<Op> {
     let mut dice = Dice(seed ^ 0x6c6f_6b65_7400);

@@ -215,7 +215,8 @@ fn params(fields: &[(String, String)]) -> Vec<(String, String)> {
                 held.push(',');
                 held.push_str(value);
             }
-            None => all.push((need.to_owned(), value.clone())),
+            // A browser ends lines as the network does.
+            None => all.push((need.to_owned(), value.replace("\r\n", "\n"))),
         }
     }
     all

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loket_core::catalogue::{ActRef, Choice, Field, Kind, Need, Role, Service};
+use loket_core::catalogue::{ActRef, Choice, Field, Kind, Need, Role, Service, Step};
 use loket_core::checks::{self, Attached};
 use loket_core::journal::Partition;
 use loket_core::replica::case::Case;
@@ -50,6 +50,10 @@ pub struct Sheet {
     pub sections: Vec<Section>,
     /// Labels of those that were left empty.
     pub empty: Vec<String>,
+    /// Whether a desk has written something that is printed.
+    pub has_letter: bool,
+    /// What is typed into SIAK at this desk, in its order; empty where nothing is.
+    pub siak: Vec<FieldLine>,
     /// Papers with their scans.
     pub requirements: Vec<Paper>,
     /// What may be done by who looks.
@@ -120,6 +124,8 @@ pub struct ActForm {
     pub is_straight: bool,
     /// What it has to be told.
     pub needs: Vec<NeedLine>,
+    /// Fields that the desk itself writes with it.
+    pub words: Vec<NeedLine>,
     /// Fields of the file that the act may correct, with what stands there.
     pub corrections: Vec<NeedLine>,
     /// Whether a reason may be given.
@@ -242,6 +248,11 @@ pub fn make<S: Store>(
         gone: shown.pointer("/gone/text").and_then(Value::as_str).map(str::to_owned),
         sections,
         empty,
+        has_letter: service.is_some_and(|service| {
+            let mut written = service.fields.iter().filter(|field| field.desk.is_some());
+            written.any(|field| registers.contains_key(&field.id))
+        }),
+        siak: siak(replica, case, staff, &registers),
         requirements: requirements(replica, case, &registers, &marks, now)?,
         acts: acts(replica, case, staff, &registers, now)?,
         record: record(&shown, service),
@@ -266,7 +277,8 @@ fn sections<S: Store>(
     let Some(file) = case.service.clone() else { return Ok((Vec::new(), Vec::new())) };
     let asked = replica.with_form(case, registers, &BTreeSet::new(), now, |form| {
         let fields = form.service.fields.iter().enumerate();
-        fields.filter(|(_, field)| form.asks_field(field)).map(|(place, _)| place).collect::<Vec<_>>()
+        let shown = |field: &Field| form.asks_field(field) || field.desk.is_some();
+        fields.filter(|(_, field)| shown(field)).map(|(place, _)| place).collect::<Vec<_>>()
     })?;
     let told = |field: &Field| {
         registers
@@ -277,7 +289,8 @@ fn sections<S: Store>(
     let (mut sections, mut empty): (Vec<Section>, Vec<String>) = (Vec::new(), Vec::new());
     for field in asked.iter().filter_map(|place| file.service.fields.get(*place)) {
         if told(field).is_empty() {
-            empty.push(field.label.clone());
+            // What a desk has not written yet nobody left empty.
+            empty.extend(field.desk.is_none().then(|| field.label.clone()));
             continue;
         }
         let before = field.old.as_ref().and_then(|old| file.service.field(old)).map(told);
@@ -289,6 +302,30 @@ fn sections<S: Store>(
         }
     }
     Ok((sections, empty))
+}
+
+/// What is typed into SIAK where the application waits for that at this desk; data that change as they become.
+fn siak<S: Store>(
+    replica: &Replica<S>,
+    case: &Case,
+    staff: &StaffRow,
+    registers: &BTreeMap<String, String>,
+) -> Vec<FieldLine> {
+    let (Some(file), Some(state)) = (case.service.clone(), case.state()) else { return Vec::new() };
+    let here = |step: &&Step| step.waits == state.code && step.roles.contains(&staff.role);
+    let step = file.service.steps.iter().find(here);
+    if !step.is_some_and(|step| step.systems.iter().any(|system| system == SIAK)) {
+        return Vec::new();
+    }
+    let mut fields: Vec<&Field> = file.service.fields.iter().filter(|field| field.siak.is_some()).collect();
+    fields.sort_by_key(|field| field.siak);
+    let line = |field: &Field| {
+        let now = registers.get(&format!("menjadi_{}", field.id)).or_else(|| registers.get(&field.id))?;
+        let said = |value: &String| words::typed(field, value, replica.regions());
+        let before = registers.get(&field.id).filter(|old| *old != now).map(said);
+        Some(FieldLine { label: field.label.clone(), value: said(now), before })
+    };
+    fields.into_iter().filter_map(line).collect()
 }
 
 fn requirements<S: Store>(
@@ -342,14 +379,45 @@ fn acts<S: Store>(
     let surrender = replica.with_form(case, registers, &conflicts, now, checks::surrender_applies)?;
     let offers = available(&file.service, &state, staff.role);
     let offers = with_old_card(&file.service, &state, surrender, offers);
-    let corrects = |offer: &Available| matches!(file.service.act(&offer.act), Some(ActRef::Detour(_)));
+    let own = |field: &&Field| field.desk == Some(staff.role);
     let mut forms = Vec::with_capacity(offers.len());
     for offer in &offers {
-        let corrections =
-            if corrects(offer) { corrections(replica, case, registers, now)? } else { Vec::new() };
-        forms.push(ActForm { corrections, ..form(offer) });
+        let mut form = form(offer);
+        let Some(act) = file.service.act(&offer.act).filter(|act| act.writes()) else {
+            forms.push(form);
+            continue;
+        };
+        let words = file.service.fields.iter().filter(own);
+        form.words = words.map(|field| words_of(replica, &file.service, field, registers)).collect();
+        // Where a desk has words of its own to write, the rest is corrected by the detour alone.
+        if form.words.is_empty() || matches!(act, ActRef::Detour(_)) {
+            form.corrections = corrections(replica, case, registers, now)?;
+        }
+        forms.push(form);
     }
     Ok(forms)
+}
+
+/// A field that a desk writes, with what it says or where it begins.
+fn words_of<S: Store>(
+    replica: &Replica<S>,
+    service: &Service,
+    field: &Field,
+    registers: &BTreeMap<String, String>,
+) -> NeedLine {
+    let told = |id: &str| {
+        let field = service.field(id)?;
+        Some(words::value(field, registers.get(id)?, replica.regions()))
+    };
+    let begun = || field.template.as_deref().map(|template| words::filled(template, told));
+    NeedLine {
+        name: format!("{PARAM}{CORRECTION}{}", field.id),
+        label: field.label.clone(),
+        control: control(field.kind, field.many),
+        options: options(field.kind, &field.options),
+        value: registers.get(&field.id).cloned().or_else(begun).unwrap_or_default(),
+        required: true,
+    }
 }
 
 /// Fields that are asked, as controls that hold what was submitted.
@@ -395,6 +463,7 @@ fn form(offer: &Available) -> ActForm {
         label: offer.label.clone(),
         is_straight: offer.outcome.is_none(),
         needs: needs.map(need).collect(),
+        words: Vec::new(),
         corrections: Vec::new(),
         asks_reason: offer.reason != ReasonNeed::None,
         needs_reason: offer
@@ -433,6 +502,9 @@ fn options(kind: Kind, choices: &[Choice]) -> Vec<(String, String)> {
         _ => choices.iter().map(|one| (one.id.clone(), one.label.clone())).collect(),
     }
 }
+
+/// The national system, as the services' files name it.
+const SIAK: &str = "SIAK";
 
 /// Before the name of a need, in a form.
 pub const PARAM: &str = "isi.";

@@ -102,15 +102,45 @@ pub fn value(field: &Field, stored: &str, regions: &Regions) -> String {
         Kind::Pilihan => label(stored),
         Kind::YaTidak if stored == "ya" => "Ya".to_owned(),
         Kind::YaTidak => "Tidak".to_owned(),
-        Kind::Tanggal => stored_date(stored).map_or_else(
-            || stored.to_owned(),
-            |date| format!("{} {} {}", date.day(), month(date.month()), date.year()),
-        ),
+        Kind::Tanggal => date(stored),
         Kind::Wilayah => {
             regions.name(stored).map_or_else(|| stored.to_owned(), |name| format!("{name} ({stored})"))
         }
         _ => stored.to_owned(),
     }
+}
+
+/// A stored date as people read it.
+pub fn date(stored: &str) -> String {
+    let said = |date: jiff::civil::Date| format!("{} {} {}", date.day(), month(date.month()), date.year());
+    stored_date(stored).map_or_else(|| stored.to_owned(), said)
+}
+
+/// A stored value as it is typed into SIAK: dates in digits, names of places without codes, capitals.
+pub fn typed(field: &Field, stored: &str, regions: &Regions) -> String {
+    match field.kind {
+        Kind::Tanggal => stored_date(stored).map_or_else(
+            || stored.to_owned(),
+            |date| format!("{:02}-{:02}-{}", date.day(), date.month(), date.year()),
+        ),
+        Kind::Wilayah => regions.name(stored).unwrap_or(stored).to_uppercase(),
+        _ => value(field, stored, regions).to_uppercase(),
+    }
+}
+
+/// A template with its variables filled in; where a field says nothing, the gap closes.
+pub fn filled(template: &str, told: impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let (id, tail) = after.split_once('}').unwrap_or((after, ""));
+        out.push_str(&told(id).unwrap_or_default());
+        rest = tail;
+    }
+    out.push_str(rest);
+    let joined = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    joined.replace(" .", ".").replace(" ,", ",").replace(" :", ":")
 }
 
 /// An error's words as a sentence: a capital at the beginning, a full stop at the end.

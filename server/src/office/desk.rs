@@ -1,6 +1,6 @@
 //! The desks: what waits where, and official acts of the staff.
 
-use loket_core::catalogue::{ActKind, Role};
+use loket_core::catalogue::{ActKind, Field, Role};
 use loket_core::journal::body::Op;
 use loket_core::journal::{EntryHash, Partition};
 use loket_core::refusal::Refusal;
@@ -121,11 +121,13 @@ impl<S: Store> Office<S> {
         let Some(file) = case.service.clone().filter(|_| !corrections.is_empty()) else {
             return Ok((case, act.params.clone()));
         };
+        let role = self.replica.staff(act.staff)?.role;
+        let writes = file.service.act(&act.act).is_some_and(|found| found.writes());
         let mut ops: Vec<Op> = Vec::new();
         for (key, given) in &corrections {
             let name = key.trim_start_matches(CORRECTION);
-            let field = file.service.field(name).ok_or_else(|| Refusal::IsianTidakSah(key.clone()));
-            let field = field.map_err(ActError::Refused)?;
+            let field = file.service.field(name).filter(|field| writes && may_write(field, role));
+            let field = field.ok_or_else(|| ActError::Refused(Refusal::IsianTidakSah(key.clone())))?;
             let canonical = value::parse(field.kind, &field.options, field.many, given)
                 .map_err(|_| ActError::Refused(Refusal::IsianTidakSah(key.clone())))?;
             ops.push(text(name, &canonical));
@@ -173,6 +175,11 @@ impl<S: Store> Office<S> {
         let since = state.passed.first().map_or(0, |(_, at)| *at);
         Some([&[desk_byte(desk)][..], &since.to_be_bytes(), case.id.as_bytes()].concat())
     }
+}
+
+/// Whether a desk may write a field where it may write at all.
+pub fn may_write(field: &Field, desk: Role) -> bool {
+    field.desk.is_none_or(|owner| owner == desk)
 }
 
 /// Where a case was filed.

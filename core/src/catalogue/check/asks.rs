@@ -2,7 +2,7 @@
 
 use super::{Check, MAX_DEPTH, MAX_LABEL, MAX_PARTS, MAX_SENTENCE};
 use crate::catalogue::line::VARIANT;
-use crate::catalogue::model::{Age, Capture, Condition, Field, FieldValue, Kind, Obligation, Warning};
+use crate::catalogue::model::{Age, Capture, Condition, Field, FieldValue, Kind, Obligation, Step, Warning};
 
 /// The greatest age that a condition may name, in years.
 const MAX_AGE: i16 = 130;
@@ -58,9 +58,43 @@ impl Check<'_> {
                 self.error(&place, what, "Samakan `kind` keduanya");
             }
         }
+        self.of_desk(place, field);
         if let Some(requirement) = &field.requirement {
             let ids = service.requirements.iter().map(|requirement| requirement.id.as_str());
             self.refers(&format!("{place}.requirement"), "persyaratan", requirement, ids);
+        }
+    }
+
+    /// What a desk writes: at a step of its own, from words whose variables are fields.
+    fn of_desk(&mut self, place: &str, field: &Field) {
+        let service = self.service;
+        if let Some(desk) = field.desk {
+            let writes = |step: &&Step| step.entry && step.roles.contains(&desk);
+            if !service.steps.iter().any(|step| writes(&step)) {
+                let cure = format!("Tulis entry = true pada langkah meja {}", desk.as_str());
+                self.error(
+                    &format!("{place}.desk"),
+                    "Tidak ada langkah untuk menulis isian ini".to_owned(),
+                    cure,
+                );
+            }
+            if field.required || field.when.is_some() || field.requirement.is_some() {
+                let cure = "Hapus `required`, `when` dan `requirement`";
+                self.error(place, "Isian meja tidak ditanyakan di formulir".to_owned(), cure);
+            }
+        }
+        let Some(template) = &field.template else { return };
+        if field.desk.is_none() {
+            self.error(
+                &format!("{place}.template"),
+                "Hanya isian meja mempunyai `template`".to_owned(),
+                "Tulis `desk`",
+            );
+        }
+        for id in template.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(id, _)| id) {
+            let ids =
+                service.fields.iter().filter(|other| other.desk.is_none()).map(|field| field.id.as_str());
+            self.refers(&format!("{place}.template"), "isian", id, ids);
         }
     }
 

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::ingest::Load;
 use crate::Trouble;
 use crate::device::spread;
+use crate::filed::{field, papers};
 use crate::office::{Office, Place};
-use crate::people::{field, papers};
 use crate::stats::Times;
 
 /// Applications that are sent at once.
@@ -65,7 +65,7 @@ pub async fn run(arguments: Arguments, place: &Place) -> Result<Value, Trouble> 
     let clerk = office.clerk(Role::FrontOffice)?;
     office.serve()?;
     let browser = Browser::sign_in(&office, clerk).await?;
-    let pages = browser.measure(&arguments, &villages[0]).await?;
+    let pages = browser.measure(&arguments, villages.first().ok_or("no phones")?).await?;
     let usage = office.usage();
     office.stop()?;
     Ok(json!({ "pages": pages, "applications": stored, "filed_seconds": filed.as_secs(),
