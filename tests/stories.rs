@@ -15,6 +15,7 @@ mod greedy;
 mod healed;
 mod held;
 mod hostile;
+mod interface;
 mod kill;
 mod live;
 mod proxy;

@@ -7,6 +7,7 @@ use loket_core::identity::{PublicKey, Signer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
+use crate::api::Pace;
 use crate::attachments::{Shelves, Turns};
 use crate::enrol::Failures;
 use crate::given::Given;
@@ -44,6 +45,8 @@ pub struct App {
     pub failures: Failures,
     /// Where the public finds the office, as print-outs name it.
     pub public_url: String,
+    /// How often systems ask.
+    pub pace: Pace,
     /// Wrong guesses at the public status page.
     pub guesses: Guesses,
     /// Whether the office goes on.

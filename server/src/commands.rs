@@ -31,6 +31,7 @@ mod retention;
 mod serve;
 mod show;
 mod staff;
+mod token;
 mod verify;
 mod waiting;
 
@@ -63,6 +64,8 @@ enum Command {
     Demo(demo::Args),
     #[command(subcommand, about = "Petugas kantor")]
     Staff(staff::Command),
+    #[command(subcommand, about = "Token untuk sistem Dinas yang lain")]
+    Token(token::Command),
     #[command(about = "Buat kode sekali pakai untuk mendaftarkan sebuah perangkat")]
     Invite(invite::Args),
     #[command(subcommand, about = "Perangkat yang terdaftar")]
@@ -147,6 +150,7 @@ fn answer(folder: &Folder, command: Command) -> Result<Answer, Failure> {
         Command::Demo(args) => demo::run(folder, &args).map(|()| Answer::new(Value::Null, "")),
         Command::Init(args) => init::run(folder, &args),
         Command::Staff(command) => staff::run(folder, command),
+        Command::Token(command) => token::run(folder, command),
         Command::Invite(args) => invite::run(folder, args),
         Command::Device(command) => device::run(folder, command),
         Command::Grant(args) => device::grant(folder, &args),

@@ -105,6 +105,8 @@ pub mod limits {
     pub const SMS_EVERY: Duration = Duration::from_secs(1);
     /// After news, before such a look.
     pub const SMS_SOON: Duration = Duration::from_millis(50);
+    /// Requests of one system in a minute.
+    pub const API_A_MINUTE: u32 = 600;
     /// Messages that are begun, or looked at, in one transaction.
     pub const SMS_BATCH: usize = 50;
     /// Messages that a gateway is asked about at once.

@@ -3,6 +3,7 @@
 //! `office` decides and never looks at a clock; around it stand the one thread that writes (`ingest`), a task per
 //! phone (`sync`), HTTP (`router`, `enrol`, `attachments`) and the commands.
 
+pub mod api;
 pub mod app;
 pub mod attachments;
 pub mod checkpoints;

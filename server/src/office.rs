@@ -33,6 +33,7 @@ pub mod reads;
 pub mod restore;
 pub mod retention;
 pub mod settle;
+pub mod tokens;
 pub mod verify;
 pub mod words;
 

@@ -10,7 +10,7 @@ use axum::routing::{get, head, post};
 
 use crate::app::App;
 use crate::config::limits;
-use crate::{attachments, enrol, sms, status, sync};
+use crate::{api, attachments, enrol, sms, status, sync};
 
 /// The routes.
 pub fn router(app: Arc<App>) -> Router {
@@ -21,6 +21,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics))
         .route("/status", get(status::show).post(status::ask).layer(DefaultBodyLimit::max(limits::BODY)))
         .merge(console())
+        .merge(interface())
         .route("/v1/enrol", post(enrol::enrol).layer(DefaultBodyLimit::max(limits::BODY)))
         .route("/v1/sync", get(sync::upgrade))
         .route(
@@ -53,6 +54,19 @@ fn console() -> Router<Arc<App>> {
         .route("/kantor/berkas/{number}/lampiran/{hash}", get(scan::get))
         .route("/kantor/berkas/{number}/tanda-terima", get(receipt::show))
         .route("/kantor/berkas/{number}/surat", get(letter::show))
+        .layer(DefaultBodyLimit::max(limits::FORM))
+}
+
+/// What the office's own systems ask.
+fn interface() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/api/openapi.json", get(api::description))
+        .route("/v1/api/services", get(api::services))
+        .route("/v1/api/services/{service}", get(api::service))
+        .route("/v1/api/queues/{desk}", get(api::queue))
+        .route("/v1/api/applications/{number}", get(api::application))
+        .route("/v1/api/applications/{number}/acts/{act}", post(api::act))
+        .route("/v1/api/search", post(api::search))
         .layer(DefaultBodyLimit::max(limits::FORM))
 }
 

@@ -108,6 +108,7 @@ impl Server {
             stop: stopped,
             metrics: telemetry::metrics(),
             public_url: options.public_url.unwrap_or_else(|| format!("http://{address}")),
+            pace: Default::default(),
             guesses: Guesses::default(),
             unwell: AtomicBool::new(false),
         });

@@ -46,13 +46,7 @@ pub(super) fn run(folder: &Folder, args: Args) -> Result<Answer, Failure> {
         (_, Some(sentence)) => return Err(Failure(sentence)),
         (done, None) => done?,
     };
-    let shown = office.replica.shown(&case, now())?;
-    let line = case.record.iter().rposition(|other| *other == decision).unwrap_or_default();
-    let line = shown.pointer(&format!("/record/{line}")).and_then(Value::as_object);
-    let mut line = line.cloned().unwrap_or_default();
-    for name in ["number", "state", "label", "final"] {
-        line.extend(shown.get(name).map(|value| (name.to_owned(), value.clone())));
-    }
+    let line = office.replica.shown_decision(&case, &decision, now())?;
     let word = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default();
     let text = format!("{} dicatat. Keadaan sekarang: {} ({}).", word("act"), word("label"), word("state"));
     Ok(Answer::new(json!({ "decision": line }), text))

@@ -10,7 +10,7 @@ use loket_core::replica::rows::{self, ApplicationRow};
 use loket_core::replica::view::Surroundings;
 use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::{Store, Table};
-use loket_core::workflow::Due;
+use loket_core::workflow::{Decision, Due};
 use serde_json::Value;
 
 use super::desk::desk_byte;
@@ -107,6 +107,9 @@ pub trait Look {
 
     /// Messages that are out, at most so many, and where each stands.
     fn messages_out(&self, most: usize) -> Result<Vec<(Token, Standing)>, ReplicaError>;
+
+    /// A decision as a line of the record that `show` gives, with where the application stands now.
+    fn shown_decision(&self, case: &Case, decision: &Decision, now: i64) -> Result<Value, ReplicaError>;
 
     /// Whether there is a message of this token.
     fn knows_message(&self, token: &Token) -> Result<bool, ReplicaError>;
@@ -221,6 +224,17 @@ impl<S: Store> Look for Replica<S> {
 
     fn knows_message(&self, token: &Token) -> Result<bool, ReplicaError> {
         messages::is_known(&self.store, token)
+    }
+
+    fn shown_decision(&self, case: &Case, decision: &Decision, now: i64) -> Result<Value, ReplicaError> {
+        let shown = self.shown(case, now)?;
+        let line = case.record.iter().rposition(|other| other == decision).unwrap_or_default();
+        let line = shown.pointer(&format!("/record/{line}")).and_then(Value::as_object);
+        let mut line = line.cloned().unwrap_or_default();
+        for name in ["number", "state", "label", "final"] {
+            line.extend(shown.get(name).map(|value| (name.to_owned(), value.clone())));
+        }
+        Ok(Value::Object(line))
     }
 
     fn shown(&self, case: &Case, now: i64) -> Result<Value, ReplicaError> {
