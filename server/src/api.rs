@@ -24,6 +24,8 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::config::{Failure, dice, limits, now};
 use crate::console::application::{find, may_know};
+use crate::console::dashboard::leads;
+use crate::figures::latest;
 use crate::ingest::Unavailable;
 use crate::office::desk::{ActError, DeskAct};
 use crate::office::look::Look;
@@ -171,6 +173,17 @@ pub async fn service(State(app): State<Arc<App>>, caller: Caller, Path(id): Path
         replica.catalogue().current(&id, today(now())).map(|file| shape::show(&file.service))
     };
     app.readers.run(read).await?.map(Json).ok_or_else(Refused::not_found)
+}
+
+/// `GET /v1/api/figures`: over the whole office, for those who lead it.
+pub async fn figures(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+    caller.may(Scope::Daftar)?;
+    if !leads(caller.staff.role) {
+        return Err(Refused::not_found());
+    }
+    let later =
+        || Refused::new(StatusCode::SERVICE_UNAVAILABLE, "dihitung", "Sedang dihitung: ulangi nanti.");
+    latest(&app).await.map(|figures| Json(figures.json())).ok_or_else(later)
 }
 
 /// Where in a queue to go on.

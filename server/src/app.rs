@@ -10,10 +10,12 @@ use tokio::sync::watch;
 use crate::api::Pace;
 use crate::attachments::{Shelves, Turns};
 use crate::enrol::Failures;
+use crate::figures::Latest;
 use crate::given::Given;
 use crate::guests::Guests;
 use crate::ingest::Writer;
 use crate::office::library::Receipts;
+use crate::office::seen::Heard;
 use crate::readers::Readers;
 use crate::serve::Course;
 use crate::status::Guesses;
@@ -45,6 +47,10 @@ pub struct App {
     pub failures: Failures,
     /// Where the public finds the office, as print-outs name it.
     pub public_url: String,
+    /// Devices that were heard of since that was last written down.
+    pub heard: Heard,
+    /// Figures over everything.
+    pub figures: Latest,
     /// How often systems ask.
     pub pace: Pace,
     /// Wrong guesses at the public status page.

@@ -105,6 +105,10 @@ pub mod limits {
     pub const SMS_EVERY: Duration = Duration::from_secs(1);
     /// After news, before such a look.
     pub const SMS_SOON: Duration = Duration::from_millis(50);
+    /// For how long figures over everything are good, in seconds.
+    pub const FIGURES_EVERY: i64 = 600;
+    /// For figures to be worked out while somebody waits.
+    pub const FIGURES_SOON: Duration = Duration::from_secs(2);
     /// Requests of one system in a minute.
     pub const API_A_MINUTE: u32 = 600;
     /// Messages that are begun, or looked at, in one transaction.

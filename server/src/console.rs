@@ -7,10 +7,12 @@
 pub mod admin;
 pub mod application;
 pub mod assets;
+pub mod dashboard;
 pub mod desk;
 pub mod letter;
 pub mod live;
 pub mod page;
+pub mod plots;
 pub mod receipt;
 pub mod scan;
 pub mod search;

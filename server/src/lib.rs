@@ -13,6 +13,7 @@ pub mod connection;
 pub mod console;
 pub mod demo;
 pub mod enrol;
+pub mod figures;
 pub mod given;
 pub mod guests;
 pub mod ingest;

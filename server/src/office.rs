@@ -32,6 +32,7 @@ pub mod people;
 pub mod reads;
 pub mod restore;
 pub mod retention;
+pub mod seen;
 pub mod settle;
 pub mod tokens;
 pub mod verify;

@@ -1,13 +1,15 @@
 //! Retention at work: beside the sessions, drafts that nobody goes on with are ended, applications whose time is over let
 //! go, the files of their scans removed, and sign-ins that are over forgotten.
 
+use std::sync::Arc;
+
 use loket_core::attachment::AttachmentError;
 use loket_core::replica::ReplicaError;
 use loket_core::store::sqlite::SqliteStore;
-use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
+use crate::app::App;
 use crate::attachments::Shelves;
 use crate::config::{dice, limits, now};
 use crate::ingest::{Unavailable, Writer};
@@ -17,9 +19,16 @@ use crate::office::retention::Retained;
 use crate::serve::Course;
 
 /// Looks every minute until the office no longer serves.
-pub async fn run(writer: Writer, shelves: Shelves, mut course: watch::Receiver<Course>) {
+pub async fn run(app: Arc<App>) {
+    let mut course = app.stop.clone();
     loop {
-        if let Err(error) = look(&writer, &shelves).await {
+        let heard = app.heard.take();
+        if !heard.is_empty()
+            && let Err(error) = app.writer.write(false, move |office| office.write_seen(&heard)).await
+        {
+            warn!(%error, "it could not be written down which devices were heard of");
+        }
+        if let Err(error) = look(&app.writer, &app.shelves).await {
             warn!(%error, "retention waits for the writer");
         }
         tokio::select! {

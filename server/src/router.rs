@@ -35,12 +35,15 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// The console's pages.
 fn console() -> Router<Arc<App>> {
-    use crate::console::{admin, application, assets, desk, letter, live, receipt, scan, search, signin};
+    use crate::console::{
+        admin, application, assets, dashboard, desk, letter, live, receipt, scan, search, signin,
+    };
     Router::new()
         .route("/aset/{hash}/{name}", get(assets::get))
         .route("/kantor", get(desk::home))
         .route("/kantor/masuk", get(signin::show).post(signin::sign_in))
         .route("/kantor/keluar", post(signin::sign_out))
+        .route("/kantor/angka", get(dashboard::show))
         .route("/kantor/perangkat", get(admin::devices))
         .route("/kantor/perangkat/undang", post(admin::invite))
         .route("/kantor/perangkat/cabut", post(admin::revoke))
@@ -61,6 +64,7 @@ fn console() -> Router<Arc<App>> {
 fn interface() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/api/openapi.json", get(api::description))
+        .route("/v1/api/figures", get(api::figures))
         .route("/v1/api/services", get(api::services))
         .route("/v1/api/services/{service}", get(api::service))
         .route("/v1/api/queues/{desk}", get(api::queue))

@@ -108,12 +108,14 @@ impl Server {
             stop: stopped,
             metrics: telemetry::metrics(),
             public_url: options.public_url.unwrap_or_else(|| format!("http://{address}")),
+            heard: Default::default(),
+            figures: Default::default(),
             pace: Default::default(),
             guesses: Guesses::default(),
             unwell: AtomicBool::new(false),
         });
         let messages = tokio::spawn(sms::run(Arc::clone(&app), options.gateway, app.stop.clone()));
-        tokio::spawn(retention::run(app.writer.clone(), app.shelves.clone(), app.stop.clone()));
+        tokio::spawn(retention::run(Arc::clone(&app)));
         info!(%address, office = %app.office.author(), "serving");
         let task = tokio::spawn(serve(app, listener, (checkpoints, thread, messages), stop.clone()));
         Ok(Server { address, stop, task })

@@ -342,6 +342,7 @@ impl Talk {
             && let Some(device) = self.session.as_ref().and_then(Session::peer)
         {
             self.guest.is_known();
+            self.app.heard.hear(device, now());
             self.peer = Some((device, self.app.sessions.enter(device, &self.end)));
             self.scope = self.with(move |_, library| Ok(library.scope(&device)?)).await?;
             debug!(%device, "session open");

@@ -80,7 +80,7 @@ async function look(page, name) {
 async function tour({ role, page }) {
   await look(page, `antrean-${role}`);
   if (role === "admin") {
-    for (const name of ["perangkat", "pembacaan"]) {
+    for (const name of ["angka", "perangkat", "pembacaan"]) {
       await page.goto(`${plan.url}/kantor/${name}`);
       await look(page, name);
     }

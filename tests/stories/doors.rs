@@ -474,6 +474,8 @@ fn every_address_knows_every_role() {
         for path in ["/kantor/perangkat", "/kantor/pembacaan"] {
             assert_eq!(status(path), expected(is_admin, StatusCode::FORBIDDEN), "{role} at {path}");
         }
+        let leads = ["kepala-dinas", "kasi-pendaftaran", "kasi-pencatatan-sipil", "admin"].contains(&role);
+        assert_eq!(status("/kantor/angka"), expected(leads, StatusCode::FORBIDDEN), "{role} at the figures");
         let part = has_part("ktp-el-hilang", role);
         for path in [&plain_page, &plain_scan, &plain_receipt] {
             assert_eq!(status(path), expected(part, StatusCode::NOT_FOUND), "{role} at {path}");
@@ -496,4 +498,35 @@ fn every_address_knows_every_role() {
         }
     }
     assert_eq!(text(&town.show(&plain), "state"), "ANTRI_FO");
+}
+
+#[test]
+fn those_who_lead_see_where_the_office_stands() {
+    let town = Town::new();
+    filed(&town, "ktp-el-hilang", "Dusun Krajan 1");
+    filed(&town, "ktp-el-hilang", "Dusun Krajan 2");
+    let kept = filed(&town, SERVICES[8], "Dusun Krajan 3");
+    let (_, _, head) = clerk(&town, "kepala-dinas", None);
+    let page = head.get("/kantor/angka").text;
+    let title = text(town.service("ktp-el-hilang"), "title");
+    assert!(page.contains(&format!("<tr><th scope=\"row\">{title}</th><td>2</td></tr>")), "{page}");
+    assert!(
+        page.contains("<tr><th scope=\"row\">Front Office</th><td data-l=\"sampai 1 hari\">3</td>"),
+        "{page}"
+    );
+    assert!(page.contains("<svg") && page.contains("Pucung") && !page.contains(&kept.person.name()));
+    assert!(!page.contains("style="));
+    // Every phone has just been there.
+    assert!(!page.contains("belum pernah terdengar") || page.contains("HP yang lebih dari tiga hari"));
+    let id = text(&town.office.run(&["staff", "add", "--role", "kepala-dinas", "--name", "Sistem"]), "id")
+        .to_owned();
+    let given = town.office.run(&["token", "add", "--as", &id, "--label", "papan", "--scope", "daftar"]);
+    let address = format!("{}/v1/api/figures", town.server.url());
+    let figures = head.runtime.block_on(async {
+        let asked = head.client.get(address).bearer_auth(text(&given, "token")).send().await.unwrap();
+        asked.text().await.unwrap()
+    });
+    let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
+    assert_eq!(figures["services"][0]["count"], 2, "{figures}");
+    assert_eq!(figures["desks"][0]["waiting"], 3, "{figures}");
 }

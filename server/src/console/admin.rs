@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::config::{dice, now};
 use crate::office::look::{Device, Look};
 use crate::office::reads::{Noted, readings};
+use crate::office::seen::last_seen;
 
 /// Devices on one page.
 const MAX_DEVICES: usize = 2000;
@@ -58,6 +59,7 @@ struct DeviceLine {
     officer: String,
     role: &'static str,
     places: String,
+    seen: String,
     until: String,
     has_ended: bool,
 }
@@ -141,7 +143,9 @@ fn lines<S: Store>(replica: &Replica<S>) -> Result<(Vec<DeviceLine>, Vec<(String
             .map(|partition| words::place(partition, replica.regions()))
             .collect();
         let id = device.id.to_hex();
-        DeviceLine {
+        let seen = last_seen(replica, &device.id)?;
+        Ok(DeviceLine {
+            seen: seen.map_or_else(|| "belum pernah".to_owned(), words::moment),
             short: id.get(..8).unwrap_or_default().to_owned(),
             officer: device.certificate.officer.clone(),
             role: words::desk(device.certificate.role),
@@ -154,9 +158,9 @@ fn lines<S: Store>(replica: &Replica<S>) -> Result<(Vec<DeviceLine>, Vec<(String
             until: words::moment(device.certificate.not_after),
             has_ended: device.has_ended(),
             id,
-        }
+        })
     };
-    let devices = devices.into_iter().map(line).collect();
+    let devices = devices.into_iter().map(line).collect::<Result<_, ReplicaError>>()?;
     let mut regions = Vec::new();
     for (kecamatan, name) in replica.regions().kecamatan() {
         regions.push((kecamatan.to_string(), format!("Kec. {name}")));

@@ -8,6 +8,7 @@ use loket_core::replica::ReplicaError;
 use tracing::error;
 
 use super::assets::{SCRIPT_ADDRESS, STYLE_ADDRESS};
+use super::dashboard::leads;
 use super::session::Entered;
 use super::words;
 use crate::config::Failure;
@@ -44,6 +45,8 @@ pub struct Who {
     pub key: String,
     /// Whether the administrator's pages are theirs.
     pub is_admin: bool,
+    /// Whether the office's figures are.
+    pub leads: bool,
 }
 
 impl Page {
@@ -58,6 +61,7 @@ impl Page {
             name: entered.staff.name.clone(),
             desk: words::desk(entered.staff.role),
             key: entered.form_key(),
+            leads: leads(entered.staff.role),
             is_admin: entered.staff.role == Role::Admin,
         };
         Self { who: Some(who), ..Self::open() }

@@ -90,6 +90,9 @@ pub trait Look {
         fits: &dyn Fn(&ApplicationRow) -> bool,
     ) -> Result<Part, ReplicaError>;
 
+    /// Since when each application waits at a desk, at most [`MAX_QUEUE`].
+    fn queue_ages(&self, desk: Role) -> Result<Vec<i64>, ReplicaError>;
+
     /// How many applications wait at a desk, counted up to `most`.
     fn queue_length(&self, desk: Role, most: usize) -> Result<usize, ReplicaError>;
 
@@ -174,6 +177,12 @@ impl<S: Store> Look for Replica<S> {
             }
         }
         Ok(Part { waiting, next: last })
+    }
+
+    fn queue_ages(&self, desk: Role) -> Result<Vec<i64>, ReplicaError> {
+        let queue = self.store.scan(&Partition::Office, Table::Queue, &[desk_byte(desk)], None, MAX_QUEUE)?;
+        let since = |key: &[u8]| Some(i64::from_be_bytes(key.get(1..9)?.try_into().ok()?));
+        Ok(queue.iter().filter_map(|(key, _)| since(key)).collect())
     }
 
     fn queue_length(&self, desk: Role, most: usize) -> Result<usize, ReplicaError> {
