@@ -34,7 +34,7 @@ fn draw(svg: &mut String, all: &[(String, u64)], most: u64) -> Drawn {
         .margin(8)
         .x_label_area_size(28)
         .y_label_area_size(LABELS)
-        .build_cartesian_2d(0..most, (0..count).into_segmented())?;
+        .build_cartesian_2d(0..most, (0..count - 1).into_segmented())?;
     // The first one on top: the axis goes upwards.
     let label = |at: &SegmentValue<usize>| match at {
         SegmentValue::CenterOf(at) => {
@@ -54,7 +54,8 @@ fn draw(svg: &mut String, all: &[(String, u64)], most: u64) -> Drawn {
         .draw()?;
     let bar = |(at, (_, value)): (usize, &(String, u64))| {
         let row = count - 1 - at;
-        let (from, to) = (SegmentValue::Exact(row), SegmentValue::Exact(row + 1));
+        let above = if at == 0 { SegmentValue::Last } else { SegmentValue::Exact(row + 1) };
+        let (from, to) = (SegmentValue::Exact(row), above);
         let mut bar = Rectangle::new([(0, from), (*value, to)], INK.filled());
         bar.set_margin(5, 5, 0, 0);
         bar
@@ -84,6 +85,8 @@ mod tests {
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{svg}");
         assert!(!svg.contains("<script") && svg.contains("KIA"), "{svg}");
         assert!(!svg.contains("style="), "pages allow no styles in their text");
+        assert_eq!(svg.matches("KIA").count(), 1, "each label once");
+        assert_eq!(svg.matches("KTP-el").count(), 1);
         assert_eq!(bars(&[], 9), "");
         assert!(bars(&all, 0).starts_with("<svg"));
     }
