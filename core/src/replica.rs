@@ -122,7 +122,8 @@ impl<S: Store> Replica<S> {
         &self.regions
     }
 
-    /// Working hours and holidays: the office's file `hari_libur` holds one date (`YYYY-MM-DD`) a line.
+    /// Working hours and holidays, as the office's files `jam_kerja` and `hari_libur` say ([`Calendar::read_week`],
+    /// [`Calendar::read_holidays`]).
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
     }
@@ -130,6 +131,7 @@ impl<S: Store> Replica<S> {
     /// Reads the office's published files again; another process may have added one.
     pub fn read_office_files(&mut self) -> Result<(), ReplicaError> {
         let rows = self.store.scan(&Partition::Office, Table::Catalogue, &[], None, MAX_OFFICE_FILES)?;
+        self.calendar = Calendar::default();
         for (key, bytes) in rows {
             if key.starts_with(b"layanan/")
                 && let Ok(file) = ServiceFile::parse("layanan", &bytes)
@@ -137,14 +139,18 @@ impl<S: Store> Replica<S> {
                 // The office published it after the same check; what cannot be added here is simply not offered.
                 let _ = self.catalogue.add(file);
             }
-            if key.starts_with(b"hari_libur/")
-                && let Ok(text) = std::str::from_utf8(&bytes)
+            let text = std::str::from_utf8(&bytes).unwrap_or_default();
+            if key.starts_with(b"hari_libur/") {
+                // One file a year.
+                self.calendar.holidays.extend(Calendar::read_holidays(text).unwrap_or_default());
+            }
+            if key.starts_with(b"jam_kerja/")
+                && let Ok(week) = Calendar::read_week(text)
             {
-                self.calendar.holidays = text.lines().filter_map(|line| line.trim().parse().ok()).collect();
+                self.calendar.week = week;
             }
             if key.starts_with(b"wilayah/")
-                && let Some(regions) =
-                    std::str::from_utf8(&bytes).ok().and_then(|text| Regions::parse(text).ok())
+                && let Ok(regions) = Regions::parse(text)
             {
                 self.regions = regions;
             }

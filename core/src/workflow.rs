@@ -18,7 +18,7 @@ mod tests;
 pub use available::{
     Available, NEED_FREE_REASON, NEED_REASON, ReasonNeed, available, available_all, with_old_card,
 };
-pub use clock::{Calendar, ClockReading, clock, worked_seconds};
+pub use clock::{Calendar, CalendarError, ClockReading, WEEKDAYS, clock, worked_seconds};
 pub use decide::{
     MAX_KEY, MAX_PARAMS, MAX_REASON, MAX_VALUE, Submission, View, Wish, answer, complete, decide, need_fits,
 };

@@ -3,11 +3,30 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use loket_core::identity::Signer;
-use loket_core::replica::Replica;
+use loket_core::journal::Partition;
+use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::sqlite::SqliteStore;
 use tokio::sync::Semaphore;
 
 use crate::config::{Failure, Folder, limits};
+
+/// A replica, and the last position of the office's own entries when it read the office's files.
+struct Reader {
+    replica: Replica<SqliteStore>,
+    files: u64,
+}
+
+impl Reader {
+    /// Reads the office's files again where something was published since.
+    fn keep_up(&mut self) -> Result<(), ReplicaError> {
+        let now = self.replica.position(&Partition::Office)?;
+        if now != self.files {
+            self.replica.read_office_files()?;
+            self.files = now;
+        }
+        Ok(())
+    }
+}
 
 /// The read replicas of a folder. Cheap to clone.
 #[derive(Clone)]
@@ -15,7 +34,7 @@ pub struct Readers {
     folder: Folder,
     signer: Arc<dyn Signer>,
     turns: Arc<Semaphore>,
-    free: Arc<Mutex<Vec<Replica<SqliteStore>>>>,
+    free: Arc<Mutex<Vec<Reader>>>,
 }
 
 impl Readers {
@@ -42,12 +61,13 @@ impl Readers {
         let task = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let free = readers.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let replica = match free {
-                Some(replica) => replica,
-                None => readers.folder.replica(&*readers.signer)?,
+            let mut reader = match free {
+                Some(reader) => reader,
+                None => Reader { replica: readers.folder.replica(&*readers.signer)?, files: 0 },
             };
-            let value = work(&replica);
-            readers.free.lock().unwrap_or_else(PoisonError::into_inner).push(replica);
+            reader.keep_up()?;
+            let value = work(&reader.replica);
+            readers.free.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
             Ok(value)
         });
         task.await.map_err(gone)?

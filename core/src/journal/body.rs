@@ -324,7 +324,8 @@ pub struct Retired {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct OfficeFile {
-    /// What it is: `layanan` (a service), `wilayah` (regions), `hari_libur` (holidays).
+    /// What it is: `layanan` (a service), `wilayah` (regions), `hari_libur` (holidays of a year), `jam_kerja`
+    /// (working hours).
     #[n(0)]
     pub kind: String,
     /// Its name, e.g. the service's id.

@@ -79,6 +79,11 @@ pub struct Learned {
     pub destroyed: BTreeSet<(Partition, EntryHash)>,
 }
 
+/// Kind of the office's files of which every version stays.
+const KEPT_IN_ALL_VERSIONS: &str = "layanan";
+/// Former versions of one file that are looked for.
+const MAX_REPLACED: usize = 16;
+
 impl<S: Store> Replica<S> {
     /// Takes runs in; the caller holds a transaction. A run that does not hold is left out and named; it
     /// blocks no other.
@@ -441,8 +446,20 @@ impl<S: Store> Replica<S> {
     fn follow_file(&mut self, file: &OfficeFile, learned: &mut Learned) -> Result<(), ReplicaError> {
         let Ok(bytes) = zstd::bulk::decompress(&file.zstd, MAX_OFFICE_FILE) else { return Ok(()) };
         let digest = blake3::hash(&bytes);
-        // Every version of a service stays: applications were filed under it.
-        let key = format!("{}/{}/{}", file.kind, file.name, digest.to_hex());
+        let prefix = format!("{}/{}/", file.kind, file.name);
+        // Every version of a service stays: applications were filed under it. Of the rest the newest alone holds.
+        if file.kind != KEPT_IN_ALL_VERSIONS {
+            for (old, _) in self.store.scan(
+                &Partition::Office,
+                Table::Catalogue,
+                prefix.as_bytes(),
+                None,
+                MAX_REPLACED,
+            )? {
+                self.store.put(&Partition::Office, Table::Catalogue, &old, None)?;
+            }
+        }
+        let key = format!("{prefix}{}", digest.to_hex());
         self.store.put(&Partition::Office, Table::Catalogue, key.as_bytes(), Some(&bytes))?;
         learned.files = true;
         Ok(())

@@ -40,6 +40,85 @@ impl Default for Calendar {
     }
 }
 
+/// A line of the working week or of the holidays cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("baris {line} tidak terbaca: {text}. {hint}")]
+pub struct CalendarError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What stands there.
+    pub text: String,
+    /// How it is written.
+    pub hint: &'static str,
+}
+
+/// Days of the week, as the working hours name them.
+pub const WEEKDAYS: [&str; 7] = ["senin", "selasa", "rabu", "kamis", "jumat", "sabtu", "minggu"];
+/// Lines of a list of holidays, or of working hours.
+const MAX_LINES: usize = 400;
+const HOLIDAY_HINT: &str = "Tulis satu tanggal tiap baris, misalnya 2026-12-25 Hari Natal.";
+const WEEK_HINT: &str = "Tulis misalnya senin 07.30-12.00 13.00-15.30; hari tanpa jam kerja tidak ditulis.";
+
+impl Calendar {
+    /// Reads holidays: a date (`YYYY-MM-DD`) a line, and behind it what the day is called.
+    ///
+    /// # Errors
+    /// The first line that is none.
+    pub fn read_holidays(text: &str) -> Result<BTreeSet<Date>, CalendarError> {
+        let mut days = BTreeSet::new();
+        for (at, line) in lines(text) {
+            let day = line.split_whitespace().next().and_then(|day| day.parse().ok());
+            let fits = at < MAX_LINES;
+            days.insert(day.filter(|_| fits).ok_or_else(|| unread(at, line, HOLIDAY_HINT))?);
+        }
+        Ok(days)
+    }
+
+    /// Reads working hours: a weekday and its ranges a line, `senin 07.30-12.00 13.00-15.30`. A day that is not named
+    /// has none.
+    ///
+    /// # Errors
+    /// The first line that is none.
+    pub fn read_week(text: &str) -> Result<[Vec<(u16, u16)>; 7], CalendarError> {
+        let mut week: [Vec<(u16, u16)>; 7] = Default::default();
+        for (at, line) in lines(text) {
+            let wrong = || unread(at, line, WEEK_HINT);
+            let mut words = line.split_whitespace();
+            let name = words.next().unwrap_or_default().to_lowercase();
+            let day = WEEKDAYS.iter().position(|known| *known == name);
+            let day = day.and_then(|day| week.get_mut(day)).filter(|day| day.is_empty() && at < MAX_LINES);
+            let day = day.ok_or_else(wrong)?;
+            for range in words {
+                let (from, until) = range.split_once('-').ok_or_else(wrong)?;
+                let range = minutes(from).zip(minutes(until)).filter(|(from, until)| from < until);
+                let after = day.last().map_or(0, |(_, end)| *end);
+                day.push(range.filter(|(from, _)| *from >= after).ok_or_else(wrong)?);
+            }
+            if day.is_empty() {
+                return Err(wrong());
+            }
+        }
+        Ok(week)
+    }
+}
+
+/// Lines that say something, with their number from 0.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty())
+}
+
+fn unread(at: usize, line: &str, hint: &'static str) -> CalendarError {
+    CalendarError { line: at + 1, text: line.chars().take(60).collect(), hint }
+}
+
+/// Minutes of the day of `07.30` or `07:30`; `24.00` is its end.
+fn minutes(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.split_once(['.', ':'])?;
+    let digits = |text: &str| text.parse::<u16>().ok().filter(|_| text.len() == 2);
+    let (hours, minutes) = (digits(hours)?, digits(minutes)?);
+    (minutes < 60 && hours * 60 + minutes <= 24 * 60).then_some(hours * 60 + minutes)
+}
+
 /// What the clock shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockReading {

@@ -125,3 +125,21 @@ fn a_record_drives_the_clock() {
     let reading = clock(&case.service, &case.state, &Calendar::default(), case.now + 1_000_000);
     assert_eq!((reading.mode, reading.step_minutes), (Clock::Henti, None));
 }
+
+#[test]
+fn an_office_writes_its_hours_and_holidays() {
+    let week = Calendar::read_week("senin 07.30-12.00 13:00-15.30\n\nJumat 08.00-24.00\n").unwrap();
+    assert_eq!((week[0].as_slice(), week[4].as_slice()), (&[(450, 720), (780, 930)][..], &[(480, 1440)][..]));
+    assert!(week[1].is_empty() && week[6].is_empty());
+    let wrong = ["senin", "hari 08.00-09.00", "senin 09.00-08.00", "senin 8.00-9.00", "senin 08.00-24.01"];
+    let more = ["senin 08.00-10.00 09.00-11.00", "senin 08.00-09.00\nsenin 10.00-11.00", "senin 08.60-09.00"];
+    for text in wrong.into_iter().chain(more) {
+        let error = Calendar::read_week(text).unwrap_err();
+        assert!(error.to_string().contains("Tulis misalnya"), "{error}");
+    }
+    let days = Calendar::read_holidays("2026-12-25 Hari Natal\n\n 2026-08-17\n").unwrap();
+    assert_eq!(days.into_iter().collect::<Vec<_>>(), [date(2026, 8, 17), date(2026, 12, 25)]);
+    assert_eq!(Calendar::read_holidays("2026-12-25\nNatal").unwrap_err().line, 2);
+    assert!(Calendar::read_holidays("2026-02-30").is_err());
+    assert!(Calendar::read_holidays(&"2026-12-25\n".repeat(401)).is_err(), "a list has its end");
+}
