@@ -16,6 +16,7 @@ use super::condition::parse_date;
 use super::load::MAX_FILE;
 use super::model::{Choice, Kind, Need, Service};
 use lines::Lines;
+pub use messages::SMS_SEPTETS;
 
 /// The most fields of a service.
 pub const MAX_FIELDS: usize = 200;

@@ -23,7 +23,7 @@ pub struct Service {
     /// Laws and regulations it rests on.
     #[serde(default)]
     pub legal: Vec<String>,
-    /// Statutory forms that are filled from the file, e.g. `F-1.02`.
+    /// Forms that are filled from the file and printed, e.g. `F-1.02`.
     #[serde(default)]
     pub forms: Vec<String>,
     /// Whose document it is.
@@ -547,6 +547,8 @@ pub struct Step {
     pub systems: Vec<String>,
     /// Working hours within which it should be done.
     pub hours: Option<u32>,
+    /// The kind of card blank that it uses up, e.g. `KIA`; its serial is what the step is told.
+    pub blank: Option<String>,
     /// What it has to be told.
     #[serde(default)]
     pub needs: Vec<Need>,

@@ -10,6 +10,8 @@ use crate::catalogue::model::{
 
 /// The need by which a surrendered card is recorded.
 const OLD_CARD: &str = "kartu_lama";
+/// The need by which a card's blank is recorded.
+const SERIAL: &str = "nomor_seri";
 
 impl Check<'_> {
     pub(super) fn steps(&mut self) {
@@ -184,6 +186,15 @@ impl Check<'_> {
         }
         if let Some(done) = &step.done {
             self.is_state(&format!("{place}.done"), done);
+        }
+        if let Some(blank) = &step.blank {
+            self.words(&format!("{place}.blank"), blank, MAX_LABEL);
+            let tells = step.needs.iter().any(|need| need.id == SERIAL);
+            if step.kind != ActKind::Cetak || !tells {
+                let what = format!("Langkah \"{}\" memakai blangko tanpa mencatat nomor serinya", step.act);
+                let cure = "Pakai kind = \"cetak\" dengan needs `nomor_seri`, atau hapus `blank`";
+                self.error(&format!("{place}.blank"), what, cure);
+            }
         }
         self.needs(&place, &step.needs);
         self.notify(&place, step.notify.as_deref());
