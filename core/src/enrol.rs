@@ -15,6 +15,8 @@ pub const CODE_BYTES: usize = 15;
 pub const INVITE_BYTES: usize = 5;
 /// Longest text that is read as a code, in bytes: room for the separators people add.
 const MAX_READ: usize = 120;
+/// Longest address of an office in an invitation, in bytes.
+const MAX_ADDRESS: usize = 300;
 /// Letters between dashes.
 const GROUP: usize = 4;
 /// Digits and letters without confusable ones, in the order of their values (Crockford).
@@ -23,6 +25,35 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// A one-time code. Secret: neither logged nor stored; its [`Secret`] is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Code([u8; CODE_BYTES]);
+
+/// An invitation as a phone's camera reads it: where the office is, and the code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// The office's address.
+    pub address: String,
+    /// The code.
+    pub code: String,
+}
+
+/// Between address and code: what stands behind it a browser never sends.
+const FRAGMENT: &str = "#daftar=";
+
+impl fmt::Display for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{FRAGMENT}{}", self.address, self.code)
+    }
+}
+
+impl FromStr for Invitation {
+    type Err = NotACode;
+
+    fn from_str(text: &str) -> Result<Self, NotACode> {
+        let (address, code) = text.trim().split_once(FRAGMENT).ok_or(NotACode)?;
+        let known = code.parse::<Code>()?;
+        let fits = address.len() <= MAX_ADDRESS && !address.is_empty();
+        fits.then(|| Self { address: address.to_owned(), code: known.to_string() }).ok_or(NotACode)
+    }
+}
 
 /// The text is no code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -174,6 +205,18 @@ mod tests {
         assert_eq!(code.to_string(), "008J-4CT4-ANK7-F24S-NAXW-SQFE");
         assert_eq!(code.invite(), [0, 17, 34, 51, 68]);
         assert_eq!(format!("{code:?} {:?}", code.secret()), "Code(…) Secret(…)");
+        // And so is a picture of it.
+        let invitation = Invitation { address: "https://loket.contoh".into(), code: code.to_string() };
+        let text = "https://loket.contoh#daftar=008J-4CT4-ANK7-F24S-NAXW-SQFE";
+        assert_eq!((invitation.to_string().as_str(), text.parse()), (text, Ok(invitation)));
+        for wrong in [
+            "",
+            "#daftar=008J-4CT4-ANK7-F24S-NAXW-SQFE",
+            "https://loket.contoh#daftar=008J",
+            "https://loket.contoh",
+        ] {
+            assert_eq!(wrong.parse::<Invitation>(), Err(NotACode), "{wrong}");
+        }
     }
 
     #[test]
