@@ -27,7 +27,7 @@ mod edits;
 mod ended;
 mod engine;
 mod enrol;
-mod fields;
+pub mod fields;
 mod form;
 mod key;
 mod mark;

@@ -11,7 +11,6 @@ use crate::attachment::{AttachmentError, MAX_ATTACHMENT};
 use crate::catalogue::{Privacy, ServiceFile};
 use crate::journal::body::{Op, Value};
 use crate::journal::{AttachmentHash, AuthorId, EntryHash, Partition, Place};
-use crate::number::Number;
 use crate::replica::rules::may_edit;
 use crate::replica::write::Opening;
 use crate::replica::{Replica, ReplicaError};
@@ -261,7 +260,7 @@ pub(super) fn check_file(path: &Path) -> Result<(), ClientError> {
 }
 
 fn open(pen: &mut Pen<'_>, me: &AuthorId, draft: &Ready, scans: &[Copied]) -> Result<Created, ReplicaError> {
-    let number = next_number(pen.replica, draft.place, me, pen.now)?;
+    let number = pen.replica.next_number(draft.place, me, pen.now)?;
     let from = draft.from.map(|from| from.to_hex());
     let opening = Opening {
         file: &draft.file,
@@ -300,31 +299,4 @@ pub(super) fn note_here(
     row.here |= here;
     row.at_office |= at_office;
     replica.put_attachment(partition, hash, &row)
-}
-
-/// The next registration number of this device for the place and year. The caller holds the transaction in which
-/// it is used, so two processes never take the same one.
-fn next_number(
-    replica: &mut Replica<impl Store>,
-    place: Place,
-    me: &AuthorId,
-    now: i64,
-) -> Result<String, ReplicaError> {
-    let year = today(now).year();
-    let name = format!("nomor/{}/{year}", place.digits());
-    let last = replica.meta(&name)?.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
-    let mut counter = last.unwrap_or(0);
-    // The highest 20 bits of the author's name are the device's code.
-    let device = me.0.first_chunk::<4>().map_or(0, |first| u32::from_be_bytes(*first) >> 12);
-    loop {
-        counter += 1;
-        let number = Number::new(place, year, device, counter)
-            .map_err(|error| ReplicaError::refused(error.to_string()))?
-            .to_string();
-        // Another device with the same code may have given it, and this one may be a restored copy.
-        if replica.find(&number)?.is_none() {
-            replica.set_meta(&name, Some(&counter.to_be_bytes()))?;
-            return Ok(number);
-        }
-    }
 }

@@ -16,12 +16,7 @@ const MAX_EDIT_BYTES: usize = 48 << 10;
 const REMARKS: &str = "catatan";
 
 /// The operation that puts `typed` into a field, as `set` takes it; an empty text clears. `random` names a remark.
-pub(super) fn operation(
-    service: &Service,
-    field: &str,
-    typed: &str,
-    random: [u8; 8],
-) -> Result<Op, ReplicaError> {
+pub fn operation(service: &Service, field: &str, typed: &str, random: [u8; 8]) -> Result<Op, ReplicaError> {
     let typed = typed.trim();
     if let Some(id) = field.strip_prefix("abaikan.").or_else(|| field.strip_prefix("abaikan/")) {
         known_requirement(service, id)?;
@@ -55,7 +50,7 @@ fn filled(
 }
 
 /// Refuses a requirement that the service does not have, naming near ones.
-pub(super) fn known_requirement(service: &Service, id: &str) -> Result<(), ReplicaError> {
+pub fn known_requirement(service: &Service, id: &str) -> Result<(), ReplicaError> {
     if service.requirement(id).is_some() {
         return Ok(());
     }
@@ -118,7 +113,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// Refuses more than one entry can carry.
-pub(super) fn check_size(ops: &[Op]) -> Result<(), ReplicaError> {
+pub fn check_size(ops: &[Op]) -> Result<(), ReplicaError> {
     // Reserved registers of a first edit stand beside these.
     let room = MAX_OPS.saturating_sub(16);
     let bytes: usize =

@@ -13,10 +13,12 @@ use crate::identity::Signer;
 use crate::journal::body::{Body, Edit, NONCE, Op, Request, Value, frozen_digest};
 use crate::journal::run::{Head, signed_bytes};
 use crate::journal::{
-    AttachmentHash, ChangeHash, Content, EntryHash, HEADER_VERSION, Header, Journal, JournalId, Partition,
-    StoredEntry, actor, body_hash,
+    AttachmentHash, AuthorId, ChangeHash, Content, EntryHash, HEADER_VERSION, Header, Journal, JournalId,
+    Partition, Place, StoredEntry, actor, body_hash,
 };
+use crate::number::Number;
 use crate::store::{Query, Store, Table};
+use crate::time::today;
 
 /// Entries after which a journal is signed at the latest, so that runs can be cut.
 const SIGN_EVERY: u64 = 64;
@@ -166,6 +168,19 @@ impl<S: Store> Replica<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<Case, ReplicaError> {
+        self.open_for(author, opening, fields, None, now, dice)
+    }
+
+    /// As [`Replica::open_application`], on behalf of a member of staff where the office does it.
+    pub fn open_for(
+        &mut self,
+        author: &Author<'_>,
+        opening: &Opening<'_>,
+        fields: Vec<Op>,
+        staff: Option<u32>,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<Case, ReplicaError> {
         let service = &opening.file.service;
         let partition = match service.privacy {
             Privacy::PerluTahu => {
@@ -190,8 +205,8 @@ impl<S: Store> Replica<S> {
         let by = actor(&author.journal(partition).id(), &nonce);
         let mut document = Document::default();
         let change = document.replay(&[], &by, now, &ops, None).map_err(sentence)?;
-        let edit = Edit { parents: Vec::new(), change, time: now, ops, staff: None };
-        rules::check_edit(service, &edit, true, false)
+        let edit = Edit { parents: Vec::new(), change, time: now, ops, staff };
+        rules::check_edit(service, &edit, true, staff.is_some())
             .map_err(|hold| ReplicaError::refused(hold.to_string()))?;
         let entry = self.append(author, partition, None, &Body::Edit(edit), nonce)?;
         self.materialise(&partition, &entry.hash)
@@ -207,9 +222,44 @@ impl<S: Store> Replica<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<Case, ReplicaError> {
+        self.edit_for(author, case, ops, None, now, dice)
+    }
+
+    /// As [`Replica::edit`], on behalf of a member of staff where the office does it.
+    pub fn edit_for(
+        &mut self,
+        author: &Author<'_>,
+        case: Case,
+        ops: Vec<Op>,
+        staff: Option<u32>,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<Case, ReplicaError> {
         let ops = effective(&case, ops);
         let heads = case.document.heads();
-        self.edit_at(author, case, &heads, ops, None, now, dice)
+        self.edit_at(author, case, &heads, ops, staff, now, dice)
+    }
+
+    /// The next registration number of an author for a place and year. The caller holds the transaction in which it is
+    /// used, so two processes never take the same one.
+    pub fn next_number(&mut self, place: Place, me: &AuthorId, now: i64) -> Result<String, ReplicaError> {
+        let year = today(now).year();
+        let name = format!("nomor/{}/{year}", place.digits());
+        let last = self.meta(&name)?.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
+        let mut counter = last.unwrap_or(0);
+        // The highest 20 bits of the author's name are the device's code.
+        let device = me.0.first_chunk::<4>().map_or(0, |first| u32::from_be_bytes(*first) >> 12);
+        loop {
+            counter += 1;
+            let number = Number::new(place, year, device, counter)
+                .map_err(|error| ReplicaError::refused(error.to_string()))?
+                .to_string();
+            // Another device with the same code may have given it, and this one may be a restored copy.
+            if self.find(&number)?.is_none() {
+                self.set_meta(&name, Some(&counter.to_be_bytes()))?;
+                return Ok(number);
+            }
+        }
     }
 
     /// Adds operations at these heads, on behalf of a member of staff where the office does it.
