@@ -1,9 +1,12 @@
 //! Stories of the two programs, each told through real processes.
 
+mod administration;
 mod bad_input;
 mod bindings;
+mod browser;
 mod conflict;
 mod console;
+mod counter;
 mod day;
 mod demo;
 mod destroyed;
@@ -18,6 +21,7 @@ mod hostile;
 mod interface;
 mod kill;
 mod live;
+mod prints;
 mod proxy;
 mod restored;
 pub mod script;

@@ -239,7 +239,7 @@ async fn opened(
     }
     let (by, application) = (Reader::Staff(caller.staff.id), found.id);
     let note = move |office: &mut crate::office::Office<_>| {
-        let read = Read { by, what: "antarmuka", application, reason: reason.as_deref() };
+        let read = Read { by, what: "antarmuka", application: Some(application), reason: reason.as_deref() };
         office.note_read(&read, now(), &mut dice)
     };
     app.writer.write(false, note).await??;
@@ -327,7 +327,11 @@ pub async fn search(
         (Reader::Staff(caller.staff.id), matches.found.iter().map(|(id, _)| *id).collect::<Vec<_>>());
     let note = move |office: &mut crate::office::Office<_>| {
         ids.into_iter().try_for_each(|application| {
-            office.note_read(&Read { by, what: "antarmuka", application, reason: None }, now(), &mut dice)
+            office.note_read(
+                &Read { by, what: "antarmuka", application: Some(application), reason: None },
+                now(),
+                &mut dice,
+            )
         })
     };
     app.writer.write(false, note).await??;

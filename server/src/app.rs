@@ -16,6 +16,7 @@ use crate::guests::Guests;
 use crate::ingest::Writer;
 use crate::office::library::Receipts;
 use crate::office::seen::Heard;
+use crate::press::Press;
 use crate::readers::Readers;
 use crate::serve::Course;
 use crate::status::Guesses;
@@ -45,6 +46,8 @@ pub struct App {
     pub guests: Guests,
     /// Enrolments that failed of late.
     pub failures: Failures,
+    /// What prints.
+    pub press: Arc<Press>,
     /// Where the public finds the office, as print-outs name it.
     pub public_url: String,
     /// Devices that were heard of since that was last written down.

@@ -73,6 +73,8 @@ pub mod limits {
     pub const FORM: usize = 256 << 10;
     /// Applications on one page of a queue.
     pub const PAGE: usize = 50;
+    /// Bytes of a form with a scan.
+    pub const UPLOAD: usize = SCAN as usize + FORM;
     /// Applications that a queue's count goes up to; beyond that it says "more than".
     pub const COUNT: usize = 1000;
     /// Pages that are kept up to date at once.

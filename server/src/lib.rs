@@ -18,6 +18,7 @@ pub mod given;
 pub mod guests;
 pub mod ingest;
 pub mod office;
+pub mod press;
 pub mod readers;
 pub mod retention;
 pub mod router;

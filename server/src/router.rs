@@ -36,7 +36,8 @@ pub fn router(app: Arc<App>) -> Router {
 /// The console's pages.
 fn console() -> Router<Arc<App>> {
     use crate::console::{
-        admin, application, assets, dashboard, desk, letter, live, receipt, scan, search, signin,
+        application, assets, blanks, compare, counter, dashboard, desk, live, prints, scan, search,
+        shipments, signin,
     };
     Router::new()
         .route("/aset/{hash}/{name}", get(assets::get))
@@ -44,10 +45,6 @@ fn console() -> Router<Arc<App>> {
         .route("/kantor/masuk", get(signin::show).post(signin::sign_in))
         .route("/kantor/keluar", post(signin::sign_out))
         .route("/kantor/angka", get(dashboard::show))
-        .route("/kantor/perangkat", get(admin::devices))
-        .route("/kantor/perangkat/undang", post(admin::invite))
-        .route("/kantor/perangkat/cabut", post(admin::revoke))
-        .route("/kantor/pembacaan", get(admin::reads))
         .route("/kantor/cari", get(search::show).post(search::search))
         .route("/kantor/antrean/{desk}", get(desk::show))
         .route("/kantor/antrean/{desk}/berita", get(live::listen))
@@ -55,9 +52,61 @@ fn console() -> Router<Arc<App>> {
         .route("/kantor/berkas/{number}/buka", post(application::open))
         .route("/kantor/berkas/{number}/tindakan/{act}", post(application::act))
         .route("/kantor/berkas/{number}/lampiran/{hash}", get(scan::get))
-        .route("/kantor/berkas/{number}/tanda-terima", get(receipt::show))
-        .route("/kantor/berkas/{number}/surat", get(letter::show))
+        .route("/kantor/baru", get(counter::choose).post(counter::open))
+        .route("/kantor/berkas/{number}/isi", get(counter::show).post(counter::save))
+        .route(
+            "/kantor/berkas/{number}/lampirkan",
+            post(counter::attach).layer(DefaultBodyLimit::max(limits::UPLOAD)),
+        )
+        .route("/kantor/berkas/{number}/periksa", post(application::check))
+        .route("/kantor/berkas/{number}/bandingkan/{other}", get(compare::show))
+        .route("/kantor/berkas/{number}/cetak/{print}", get(prints::show))
+        .route("/kantor/berkas/{number}/cetak/{print}/{part}", get(prints::part))
+        .route("/kantor/blangko", get(blanks::show))
+        .route("/kantor/blangko/catat", post(blanks::tell))
+        .route("/kantor/blangko/{site}/{kind}", get(blanks::ledger))
+        .route("/kantor/kiriman", get(shipments::show))
+        .route("/kantor/kiriman/kirim", post(shipments::send_cards))
+        .route("/kantor/kiriman/{name}", get(shipments::one))
+        .route("/kantor/kiriman/{name}/terima", post(shipments::receive))
+        .route("/kantor/kiriman/{name}/cetak", get(shipments::print))
+        .route("/kantor/kiriman/{name}/cetak/{part}", get(shipments::part))
+        .merge(administration())
         .layer(DefaultBodyLimit::max(limits::FORM))
+}
+
+/// The administrator's pages.
+fn administration() -> Router<Arc<App>> {
+    use crate::console::admin::{
+        self, calendar, counters, devices, export, readings, regions, retention, services, staff, texts,
+    };
+    Router::new()
+        .route("/kantor/kelola", get(admin::index))
+        .route("/kantor/perangkat", get(devices::show))
+        .route("/kantor/perangkat/undang", post(devices::invite))
+        .route("/kantor/perangkat/cabut", post(devices::revoke))
+        .route("/kantor/perangkat/{device}", get(devices::held))
+        .route("/kantor/petugas", get(staff::show))
+        .route("/kantor/petugas/tambah", post(staff::add))
+        .route("/kantor/petugas/akses", post(staff::give))
+        .route("/kantor/petugas/akhiri", post(staff::end))
+        .route("/kantor/katalog", get(services::show))
+        .route("/kantor/katalog/periksa", post(services::check))
+        .route("/kantor/katalog/umumkan", post(services::publish))
+        .route("/kantor/katalog/{service}", get(services::download))
+        .route("/kantor/katalog/{service}/sms", get(texts::show).post(texts::change))
+        .route("/kantor/kalender", get(calendar::show))
+        .route("/kantor/kalender/jam", post(calendar::set_hours))
+        .route("/kantor/kalender/libur", post(calendar::set_holidays))
+        .route("/kantor/loket", get(counters::show))
+        .route("/kantor/loket/nama", post(counters::name))
+        .route("/kantor/loket/alamat", post(counters::place))
+        .route("/kantor/wilayah", get(regions::show))
+        .route("/kantor/retensi", get(retention::show))
+        .route("/kantor/pembacaan", get(readings::show))
+        .route("/kantor/ekspor", get(export::show))
+        .route("/kantor/ekspor/daftar", post(export::list))
+        .route("/kantor/ekspor/orang", post(export::person))
 }
 
 /// What the office's own systems ask.

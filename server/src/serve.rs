@@ -28,6 +28,7 @@ use crate::connection::{Life, Watched};
 use crate::guests::{Guest, Guests};
 use crate::ingest::{Writer, WriterThread};
 use crate::office::admission::Allowances;
+use crate::press::Press;
 use crate::readers::Readers;
 use crate::retention;
 use crate::router::router;
@@ -81,6 +82,7 @@ impl Server {
         office.allowances = options.allowances;
         let signer = office.signer();
         let public = office.public_key();
+        let press = Press::load(folder.path()).map_err(|error| Failure::new(error.to_string()))?;
         let shelves = Shelves::new(folder.attachments());
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             Failure::new(format!(
@@ -106,6 +108,7 @@ impl Server {
             guests: Guests::new(limits::GUESTS),
             failures: Default::default(),
             stop: stopped,
+            press: Arc::new(press),
             metrics: telemetry::metrics(),
             public_url: options.public_url.unwrap_or_else(|| format!("http://{address}")),
             heard: Default::default(),

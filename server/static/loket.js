@@ -78,3 +78,15 @@ if (viewer) {
     if (!typing && !event.ctrlKey && !event.metaKey && !event.altKey && !viewer.hidden) acts[event.key.toLowerCase()]?.();
   });
 }
+
+// The words of an SMS: how many septets they take, while they are written.
+const BASIC = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+const EXTENDED = "\f^{}\\[~]|€";
+for (const area of document.querySelectorAll("[data-septet]")) {
+  area.addEventListener("input", () => {
+    const count = [...area.value].reduce((sum, letter) =>
+      sum + (BASIC.includes(letter) ? 1 : EXTENDED.includes(letter) ? 2 : NaN), 0);
+    document.getElementById(area.dataset.septet).textContent =
+      Number.isNaN(count) ? "Ada huruf di luar GSM-7" : `${count} huruf GSM-7 sebelum terisi`;
+  });
+}

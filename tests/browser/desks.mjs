@@ -3,7 +3,8 @@
 //
 // usage: node desks.mjs PLAN.json, with
 //   { url, shots: folder or null, staff: [{ id, role, password, code }], sendBack: number or null, cancel: number or null }
-// A code is good for one sign-in. Answers on its last line: { done: [[role, number, act]], pages, sizes }.
+// A code is good for one sign-in. Answers on its last line: { done: [[role, number, act]], pages, sizes,
+// addresses }.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -17,6 +18,8 @@ const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const done = [];
 const sizes = {};
+// Every address that was asked for: none of them names anybody.
+const addresses = new Set();
 let pages = 0;
 // What was sent back waits for its officer's phone.
 let sentBack = null;
@@ -39,7 +42,7 @@ try {
     busy = false;
     for (const desk of working) busy = (await work(desk)) || busy;
   }
-  console.log(JSON.stringify({ done, pages, sizes }));
+  console.log(JSON.stringify({ done, pages, sizes, addresses: [...addresses] }));
 } finally {
   await browser.close();
 }
@@ -47,6 +50,7 @@ try {
 async function signIn({ id, role, password, code }) {
   const page = await (await browser.createBrowserContext()).newPage();
   await page.setViewport(WIDE);
+  page.on("request", (request) => addresses.add(request.url()));
   page.on("pageerror", (error) => { throw error; });
   await page.goto(`${plan.url}/kantor`);
   if (plan.shots) await look(page, "masuk");
@@ -80,10 +84,15 @@ async function look(page, name) {
 async function tour({ role, page }) {
   await look(page, `antrean-${role}`);
   if (role === "admin") {
-    for (const name of ["angka", "perangkat", "pembacaan"]) {
+    const names = ["angka", "kelola", "perangkat", "petugas", "katalog", "katalog/kia-baru/sms", "kalender", "loket",
+      "wilayah", "retensi", "pembacaan", "ekspor", "blangko", "kiriman"];
+    for (const name of names) {
       await page.goto(`${plan.url}/kantor/${name}`);
-      await look(page, name);
+      await look(page, name.replaceAll("/", "-"));
     }
+    await page.goto(`${plan.url}/kantor/perangkat`);
+    await Promise.all([page.waitForNavigation(), page.click("tbody th a")]);
+    await look(page, "isi-perangkat");
     return;
   }
   const [first] = await waiting(page);
@@ -91,8 +100,13 @@ async function tour({ role, page }) {
   await open(page, first, `berkas-${role}`);
   await look(page, `berkas-${role}`);
   if (role !== "front-office") return;
-  await page.goto(`${plan.url}/kantor/berkas/${first}/tanda-terima`);
-  await look(page, "tanda-terima");
+  const prints = await page.$$eval("a[href*='/cetak/']", (links) => links.map((link) => link.href));
+  for (const address of prints) {
+    await page.goto(address);
+    await look(page, `cetak-${address.split("/").pop()}`);
+    const torn = await page.$$eval(".cetakan img", (all) => all.filter((image) => !image.naturalWidth).length);
+    if (torn) throw new Error(`${address} shows ${torn} pages that cannot be drawn`);
+  }
   await page.goto(`${plan.url}/kantor/cari`);
   await look(page, "cari");
 }

@@ -3,123 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use loket_tests::{Office, Phone, VILLAGE};
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
-use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode};
-use tokio::runtime::Runtime;
+use loket_tests::{Phone, VILLAGE};
+use reqwest::StatusCode;
 
+use super::browser::{Browser, Page, ROLES, clerk, pdf_text};
 use super::script::{Application, SERVICES, Town, sound, text};
 use super::walk::{Walk, lead};
-
-/// A browser without a screen: it keeps one cookie and follows nothing by itself.
-struct Browser {
-    runtime: Runtime,
-    client: Client,
-    url: String,
-    cookie: Option<String>,
-}
-
-/// What came back.
-struct Page {
-    status: StatusCode,
-    location: String,
-    cookie: Option<String>,
-    text: String,
-}
-
-impl Page {
-    /// The key that the page's forms carry.
-    fn key(&self) -> String {
-        let after = self.text.split("name=\"kunci\" value=\"").nth(1).expect("a form with a key");
-        after.split('"').next().unwrap().to_owned()
-    }
-}
-
-impl Browser {
-    fn new(url: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let client = Client::builder().redirect(Policy::none()).build().unwrap();
-        Self { runtime, client, url: url.to_owned(), cookie: None }
-    }
-
-    fn ask(&self, path: &str, form: Option<&[(&str, &str)]>) -> Page {
-        let address = format!("{}{path}", self.url);
-        let mut request = match form {
-            None => self.client.get(address),
-            Some(fields) => {
-                let pairs: Vec<String> = fields
-                    .iter()
-                    .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
-                    .collect();
-                self.client
-                    .post(address)
-                    .header("content-type", "application/x-www-form-urlencoded")
-                    .body(pairs.join("&"))
-            }
-        };
-        if let Some(cookie) = &self.cookie {
-            request = request.header(COOKIE, cookie);
-        }
-        self.runtime.block_on(async {
-            let answer = request.send().await.unwrap();
-            let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-            let (location, cookie) = (header(LOCATION).unwrap_or_default(), header(SET_COOKIE));
-            Page { status: answer.status(), location, cookie, text: answer.text().await.unwrap() }
-        })
-    }
-
-    fn get(&self, path: &str) -> Page {
-        self.ask(path, None)
-    }
-
-    fn post(&self, path: &str, form: &[(&str, &str)]) -> Page {
-        self.ask(path, Some(form))
-    }
-
-    fn sign_in(&mut self, office: &Office, id: &str, password: &str) -> Page {
-        let code = office.run(&["staff", "code", id]);
-        let form = [("petugas", id), ("sandi", password), ("kode", text(&code, "code"))];
-        let page = self.post("/kantor/masuk", &form);
-        if let Some(set) = &page.cookie {
-            self.cookie = Some(set.split(';').next().unwrap().to_owned());
-        }
-        page
-    }
-}
-
-fn escape(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
-/// Every role that somebody of the staff may have.
-const ROLES: [&str; 10] = [
-    "operator-desa",
-    "operator-kecamatan",
-    "petugas-lapangan",
-    "front-office",
-    "kasi-pendaftaran",
-    "kasi-pencatatan-sipil",
-    "loket-pengambilan",
-    "bagian-produksi",
-    "kepala-dinas",
-    "admin",
-];
-
-/// Somebody of the staff with a browser, signed in.
-fn clerk(town: &Town, role: &str, region: Option<&str>) -> (String, String, Browser) {
-    let mut args = vec!["staff", "add", "--role", role, "--name", "Petugas"];
-    args.extend(region.iter().flat_map(|region| ["--partition", region]));
-    let id = text(&town.office.run(&args), "id").to_owned();
-    let password = text(&town.office.run(&["staff", "access", &id]), "password").to_owned();
-    let mut browser = Browser::new(town.server.url());
-    let page = browser.sign_in(&town.office, &id, &password);
-    assert_eq!((page.status, page.location.as_str()), (StatusCode::SEE_OTHER, "/kantor"), "{}", page.text);
-    (id, password, browser)
-}
 
 /// An application at the Front Office, with whatever was typed into its address.
 fn filed(town: &Town, service: &str, address: &str) -> Application {
@@ -296,7 +185,7 @@ fn production_corrects_what_was_typed() {
         !shut.text.contains(title)
             && !desk.get("/kantor/antrean/bagian-produksi").text.contains("<td data-l=\"Layanan\">Peristiwa")
     );
-    assert_eq!(desk.get(&format!("{page}/tanda-terima")).location, page);
+    assert_eq!(desk.get(&format!("{page}/cetak/tanda-terima")).location, page);
     let unopened = desk.post(&format!("{page}/tindakan/perbaikan_input"), &[("kunci", &shut.key())]);
     assert_eq!(unopened.status, StatusCode::FORBIDDEN);
     let blank = desk.post(&format!("{page}/buka"), &[("kunci", &shut.key()), ("alasan", "  ")]);
@@ -306,11 +195,9 @@ fn production_corrects_what_was_typed() {
     assert_eq!(opened.location, page);
     let shown = desk.get(&page);
     assert!(shown.text.contains(&nik) && shown.text.contains(title));
-    let receipt = desk.get(&format!("{page}/tanda-terima"));
-    assert!(
-        receipt.text.contains(&number) && receipt.text.contains("GRATIS") && receipt.text.contains("<svg")
-    );
-    assert!(!receipt.text.contains(title) && !receipt.text.contains(&nik), "what lies about says no more");
+    let receipt = pdf_text(&desk.get(&format!("{page}/cetak/tanda-terima/pdf")).bytes);
+    assert!(receipt.contains(&number) && receipt.contains("GRATIS"), "{receipt}");
+    assert!(!receipt.contains(title) && !receipt.contains(&nik), "what lies about says no more");
     // Sent to be corrected, and corrected: what is left as it is changes nothing.
     let key = shown.key();
     let form = [("kunci", key.as_str()), ("isi.sebab", "kesalahan_input"), ("alasan", "dusun keliru")];
@@ -338,7 +225,11 @@ fn production_corrects_what_was_typed() {
     let draft = begun.text.split("name=\"isi.isian.catatan_pinggir\"").nth(1).expect("words to write");
     let draft = draft.split_once('>').unwrap().1.split("</textarea>").next().unwrap();
     assert!(draft.contains(&court) && !draft.contains('{') && !draft.contains("  "), "{draft}");
-    assert_eq!(desk.get(&format!("{page}/surat")).status, StatusCode::NOT_FOUND, "nothing is written yet");
+    assert_eq!(
+        desk.get(&format!("{page}/cetak/surat")).status,
+        StatusCode::NOT_FOUND,
+        "nothing is written yet"
+    );
     let note = "Telah dicatat perubahan jenis kelamin.\r\nDemikian <b>bunyinya</b>.";
     let form = [("kunci", key.as_str()), ("isi.isian.catatan_pinggir", note), ("isi.isian.alamat", "x")];
     let other = desk.post(&format!("{page}/tindakan/periksa_produksi"), &form);
@@ -346,8 +237,9 @@ fn production_corrects_what_was_typed() {
     let written = town.show(application);
     let fields = &written["submitted"]["fields"];
     assert_eq!(fields["catatan_pinggir"], note.replace("\r\n", "\n"));
-    let letter = desk.get(&format!("{page}/surat"));
-    assert!(letter.text.contains("&#60;b&#62;bunyinya") && letter.text.contains("Belum ditandatangani"));
+    let letter = || pdf_text(&desk.get(&format!("{page}/cetak/surat/pdf")).bytes);
+    let draft = letter();
+    assert!(draft.contains("Demikian <b>bunyinya</b>.") && draft.contains("belum ditandatangani"), "{draft}");
     // Nobody else writes it: no other desk, no phone.
     let phone = town.home(service);
     assert!(phone.fails(&["set", &application.id, "catatan_pinggir=Lain"]).contains("tidak"));
@@ -360,12 +252,10 @@ fn production_corrects_what_was_typed() {
     let mut act = vec!["act", &number, "tanda_tangan", "--as", kadis];
     act.extend(signed.iter().flat_map(|set| ["--set", set]));
     town.office.run(&act);
-    let letter = desk.get(&format!("{page}/surat")).text;
-    assert!(
-        letter.contains("Elektronik (TTE)")
-            && letter.contains("28 November 2026")
-            && letter.contains("TTE-7")
-    );
+    let signed = letter();
+    for said in ["Elektronik (TTE)", "28 November 2026", "TTE-7"] {
+        assert!(signed.contains(said), "{signed}");
+    }
     sound(&town.office);
 }
 
@@ -444,6 +334,38 @@ fn an_administrator_invites_revokes_and_sees_who_read_what() {
     assert_eq!(read(admin.get("/kantor/pembacaan?tanggal=2020-01-01")), 0);
 }
 
+/// Pages that are the administrator's alone.
+const ADMINISTRATION: [&str; 12] = [
+    "/kantor/kelola",
+    "/kantor/perangkat",
+    "/kantor/petugas",
+    "/kantor/katalog",
+    "/kantor/katalog/kia-baru",
+    "/kantor/katalog/kia-baru/sms",
+    "/kantor/kalender",
+    "/kantor/loket",
+    "/kantor/wilayah",
+    "/kantor/retensi",
+    "/kantor/pembacaan",
+    "/kantor/ekspor",
+];
+/// And what they alone do there.
+const ADMINISTRATIVE_ACTS: [&str; 13] = [
+    "/kantor/perangkat/undang",
+    "/kantor/perangkat/cabut",
+    "/kantor/petugas/tambah",
+    "/kantor/petugas/akses",
+    "/kantor/petugas/akhiri",
+    "/kantor/katalog/umumkan",
+    "/kantor/katalog/kia-baru/sms",
+    "/kantor/kalender/jam",
+    "/kantor/kalender/libur",
+    "/kantor/loket/nama",
+    "/kantor/loket/alamat",
+    "/kantor/ekspor/daftar",
+    "/kantor/ekspor/orang",
+];
+
 /// Every address of the console by every role: who has nothing to do there gets nothing of it.
 #[test]
 fn every_address_knows_every_role() {
@@ -453,7 +375,7 @@ fn every_address_knows_every_role() {
     let of = |application: &Application| {
         let hash = text(&town.show(application)["attachments"][0], "hash").to_owned();
         let page = format!("/kantor/berkas/{}", application.number);
-        (page.clone(), format!("{page}/lampiran/{hash}"), format!("{page}/tanda-terima"))
+        (page.clone(), format!("{page}/lampiran/{hash}"), format!("{page}/cetak/tanda-terima/pdf"))
     };
     let (plain_page, plain_scan, plain_receipt) = of(&plain);
     let (kept_page, kept_scan, kept_receipt) = of(&kept);
@@ -471,11 +393,32 @@ fn every_address_knows_every_role() {
             let path = format!("/kantor/antrean/{desk}");
             assert_eq!(status(&path), expected(may, StatusCode::FORBIDDEN), "{role} at {path}");
         }
-        for path in ["/kantor/perangkat", "/kantor/pembacaan"] {
+        for path in ADMINISTRATION {
             assert_eq!(status(path), expected(is_admin, StatusCode::FORBIDDEN), "{role} at {path}");
         }
+        let keeps = ["operator-desa", "operator-kecamatan", "bagian-produksi", "admin"].contains(&role);
+        assert_eq!(status("/kantor/blangko"), expected(keeps, StatusCode::FORBIDDEN), "{role} at the blanks");
+        let handles = keeps || role == "loket-pengambilan";
+        assert_eq!(
+            status("/kantor/kiriman"),
+            expected(handles, StatusCode::FORBIDDEN),
+            "{role} at the cards"
+        );
         let leads = ["kepala-dinas", "kasi-pendaftaran", "kasi-pencatatan-sipil", "admin"].contains(&role);
         assert_eq!(status("/kantor/angka"), expected(leads, StatusCode::FORBIDDEN), "{role} at the figures");
+        // What changes something is closed to others as well, whatever the form says.
+        if let Some(key) = browser.get("/kantor/cari").text.split("name=\"kunci\" value=\"").nth(1) {
+            let key = key.split('"').next().unwrap();
+            for path in ADMINISTRATIVE_ACTS.iter().filter(|_| !is_admin) {
+                let form =
+                    ["peran", "nama", "wilayah", "perangkat", "sebab", "berkas", "jam", "hari", "loket"];
+                let more = ["alamat", "dari", "sampai", "bentuk", "nik", "alasan"];
+                let mut form: Vec<(&str, &str)> =
+                    form.into_iter().chain(more).map(|name| (name, "x")).collect();
+                form.extend([("kunci", key), ("petugas", "1"), ("tahun", "2026")]);
+                assert_eq!(browser.post(path, &form).status, StatusCode::FORBIDDEN, "{role} at {path}");
+            }
+        }
         let part = has_part("ktp-el-hilang", role);
         for path in [&plain_page, &plain_scan, &plain_receipt] {
             assert_eq!(status(path), expected(part, StatusCode::NOT_FOUND), "{role} at {path}");

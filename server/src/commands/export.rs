@@ -28,7 +28,7 @@ pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
             "permohonan itu sudah dimusnahkan: tidak ada lagi dokumen yang dapat disimpan",
         ));
     }
-    let read = Read { by: Reader::Command, what: "export", application: id, reason: None };
+    let read = Read { by: Reader::Command, what: "export", application: Some(id), reason: None };
     super::write(&mut office, |office| office.note_read(&read, now(), &mut dice))?;
     let document = case.document.export().map_err(|error| Failure::new(error.to_string()))?;
     keep(&args.out, &document).map_err(|error| Failure::file(&args.out, &error))?;

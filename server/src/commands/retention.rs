@@ -6,6 +6,7 @@ use serde_json::json;
 use super::Answer;
 use crate::attachments::Shelves;
 use crate::config::{Failure, Folder, dice, limits, now};
+use crate::office::retention::counted;
 use crate::retention::unlink;
 
 /// Applications that are listed.
@@ -22,7 +23,7 @@ pub(super) struct DestroyArgs {
 }
 
 pub(super) fn run(folder: &Folder) -> Result<Answer, Failure> {
-    let counted = folder.office()?.counted(MAX_LISTED)?;
+    let counted = counted(&folder.office()?.replica, MAX_LISTED)?;
     let mut text = String::new();
     for one in &counted {
         let next = if one.retired { "dimusnahkan" } else { "dilepas dari HP, bila cadangan sudah memuatnya" };

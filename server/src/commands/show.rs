@@ -18,7 +18,7 @@ pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
     let (partition, id) = office.replica.need(&args.number)?;
     let case = office.replica.judged_case(&partition, &id)?;
     // Noted before it is shown: nobody reads without a trace.
-    let read = Read { by: Reader::Command, what: "show", application: id, reason: None };
+    let read = Read { by: Reader::Command, what: "show", application: Some(id), reason: None };
     super::write(&mut office, |office| office.note_read(&read, now(), &mut dice))?;
     let shown = office.replica.shown(&case, now())?;
     let text = describe(&shown);

@@ -14,16 +14,22 @@ use loket_core::store::Store;
 use serde::Deserialize;
 
 use super::page::{Page, Trouble, send};
+use super::prints;
 use super::session::Entered;
 use super::sheet::{self, PARAM, Sheet};
 use crate::app::App;
 use crate::config::{dice, now};
+use crate::office::counter::fills;
 use crate::office::desk::{ActError, DeskAct};
 use crate::office::people::StaffRow;
 use crate::office::reads::{Read, Reader};
 
 /// Longest reason for opening, in characters.
 const MAX_REASON: usize = 300;
+/// Before the name of a requirement, where a choice is told of it.
+const CHOICE: &str = "syarat.";
+/// The same of somebody's own words.
+const OWN_WORDS: &str = "bebas.";
 /// Fields of a form that are looked at.
 const MAX_FIELDS: usize = 400;
 
@@ -32,6 +38,10 @@ const MAX_FIELDS: usize = 400;
 struct ApplicationPage {
     page: Page,
     sheet: Sheet,
+    /// Print-outs: name in addresses, title.
+    prints: Vec<(String, String)>,
+    /// Whether who looks fills it in.
+    fills: bool,
     desk: &'static str,
     trouble: Option<String>,
 }
@@ -83,13 +93,17 @@ pub async fn find_for(app: &App, entered: &Entered, number: &str) -> Result<Foun
 pub async fn note(
     app: &App,
     entered: &Entered,
-    what: &'static str,
+    what: &str,
     applications: Vec<EntryHash>,
 ) -> Result<(), Trouble> {
-    let by = Reader::Staff(entered.staff.id);
+    let (by, what) = (Reader::Staff(entered.staff.id), what.to_owned());
     let write = move |office: &mut crate::office::Office<_>| {
         for application in applications {
-            office.note_read(&Read { by, what, application, reason: None }, now(), &mut dice)?;
+            office.note_read(
+                &Read { by, what: &what, application: Some(application), reason: None },
+                now(),
+                &mut dice,
+            )?;
         }
         Ok(())
     };
@@ -122,14 +136,15 @@ async fn page(
         return Ok(send(status, &OpenPage { page: Page::of(entered), number }));
     }
     note(app, entered, "konsol", vec![found.id]).await?;
-    let staff = entered.staff.clone();
+    let (staff, press) = (entered.staff.clone(), Arc::clone(&app.press));
     let read = move |replica: &Replica<_>| {
         let case = replica.judged_case(&found.partition, &found.id)?;
-        sheet::make(replica, &case, &staff, now())
+        let around = (prints::offered(&press, &case), fills(&case, &staff));
+        Ok::<_, ReplicaError>((sheet::make(replica, &case, &staff, now())?, around))
     };
-    let sheet = app.readers.run(read).await??;
+    let (sheet, (prints, fills)) = app.readers.run(read).await??;
     let desk = entered.staff.role.as_str();
-    Ok(send(status, &ApplicationPage { page: Page::of(entered), sheet, desk, trouble }))
+    Ok(send(status, &ApplicationPage { page: Page::of(entered), sheet, prints, fills, desk, trouble }))
 }
 
 /// `POST /kantor/berkas/{number}/buka`: opens a need-to-know application, with a reason that is kept.
@@ -147,8 +162,12 @@ pub async fn open(
     let found = find_for(&app, &entered, &number).await?;
     let (reader, token) = (entered.staff.id, entered.token);
     let note = move |office: &mut crate::office::Office<_>| {
-        let read =
-            Read { by: Reader::Staff(reader), what: "buka", application: found.id, reason: Some(&reason) };
+        let read = Read {
+            by: Reader::Staff(reader),
+            what: "buka",
+            application: Some(found.id),
+            reason: Some(&reason),
+        };
         office.note_read(&read, now(), &mut dice)?;
         office.open_in_session(&token, found.id, now())
     };
@@ -205,6 +224,45 @@ pub async fn act(
     }
 }
 
+/// `POST /kantor/berkas/{number}/periksa`: what is found of the requirements.
+pub async fn check(
+    State(app): State<Arc<App>>,
+    entered: Entered,
+    Path(number): Path<String>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Trouble> {
+    if fields.len() > MAX_FIELDS {
+        return Err(Trouble::Bad("Formulir ini terlalu banyak isiannya.".into()));
+    }
+    let key = fields.iter().find(|(name, _)| name == "kunci").map(|(_, key)| key.as_str());
+    entered.check(key.unwrap_or_default())?;
+    let found = find_for(&app, &entered, &number).await?;
+    if is_shut(&found, &entered) {
+        return Err(Trouble::Forbidden);
+    }
+    let (staff, marks) = (entered.staff.clone(), marks(&fields));
+    let check = move |office: &mut crate::office::Office<_>| {
+        let case = office.replica.case(&found.partition, &found.id)?;
+        office.check(&case, &staff, &marks, now())
+    };
+    app.writer.write(false, check).await??;
+    Ok(Redirect::to(&format!("{}#syarat", address(&number))).into_response())
+}
+
+/// What a form tells of requirements: a choice, or in its place somebody's own words.
+fn marks(fields: &[(String, String)]) -> Vec<(String, String)> {
+    let own = |requirement: &str| {
+        let name = format!("{OWN_WORDS}{requirement}");
+        fields.iter().find(|(known, words)| *known == name && !words.trim().is_empty())
+    };
+    let choices = fields.iter().filter_map(|(name, mark)| Some((name.strip_prefix(CHOICE)?, mark)));
+    choices
+        .map(|(requirement, mark)| {
+            (requirement.to_owned(), own(requirement).map_or(mark, |(_, words)| words).clone())
+        })
+        .collect()
+}
+
 /// What a form tells of an act: choices of one name together, nothing that was left empty.
 fn params(fields: &[(String, String)]) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();
@@ -238,5 +296,12 @@ mod tests {
             field("isi.macam", "b"),
         ];
         assert_eq!(params(&fields), [field("nomor_seri", "AB1"), field("macam", "a,b")]);
+        let fields = [
+            field("syarat.kk", "sesuai"),
+            field("bebas.kk", " "),
+            field("syarat.ktp", ""),
+            field("bebas.ktp", "cap tidak tampak"),
+        ];
+        assert_eq!(marks(&fields), [field("kk", "sesuai"), field("ktp", "cap tidak tampak")]);
     }
 }

@@ -1,5 +1,6 @@
 //! A desk: what waits there, the oldest first.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -29,7 +30,9 @@ struct DeskPage {
     page: Page,
     desk: Desk,
     desks: Vec<DeskLink>,
-    services: Vec<Choice>,
+    filters: [Filter; 3],
+    /// What is filtered by, for the next page's address.
+    chosen: String,
     count: String,
     lines: Vec<Line>,
     next: Option<String>,
@@ -48,6 +51,14 @@ struct DeskLink {
     desk: Desk,
     count: String,
     is_here: bool,
+}
+
+/// Something by which a queue is narrowed.
+struct Filter {
+    name: &'static str,
+    label: &'static str,
+    all: &'static str,
+    choices: Vec<Choice>,
 }
 
 struct Choice {
@@ -74,6 +85,12 @@ pub struct Wanted {
     /// Service.
     #[serde(default)]
     layanan: String,
+    /// State.
+    #[serde(default)]
+    keadaan: String,
+    /// Kecamatan or village.
+    #[serde(default)]
+    wilayah: String,
     /// Key of the last application of the page before.
     #[serde(default)]
     setelah: String,
@@ -126,8 +143,15 @@ fn make<S: Store>(
     let after = HEXLOWER_PERMISSIVE.decode(wanted.setelah.as_bytes()).ok().filter(|key| !key.is_empty());
     let fits = |row: &ApplicationRow| {
         (wanted.layanan.is_empty() || row.service == wanted.layanan)
-            && row.place.is_none_or(|place| staff.covers(&place))
+            && (wanted.keadaan.is_empty() || row.state == wanted.keadaan)
+            && row.place.is_none_or(|place| staff.covers(&place) && is_in(&place, &wanted.wilayah))
     };
+    let filters = filters(replica, staff, role, wanted);
+    let chosen = filters.iter().filter_map(|filter| {
+        let choice = filter.choices.iter().find(|choice| choice.is_chosen)?;
+        Some(format!("&{}={}", filter.name, choice.id))
+    });
+    let chosen = chosen.collect();
     let part = replica.queue_part(role, after.as_deref(), limits::PAGE, &fits)?;
     let lines = part.waiting.iter().map(|one| line(replica, one)).collect::<Result<_, _>>()?;
     let roles: Vec<Role> = match staff.role {
@@ -144,7 +168,8 @@ fn make<S: Store>(
         page,
         desk: named(role),
         desks,
-        services: services(replica, &wanted.layanan),
+        filters,
+        chosen,
         count: here,
         lines,
         next: part.next.map(|key| data_encoding::HEXLOWER.encode(&key)),
@@ -163,6 +188,70 @@ fn named(role: Role) -> Desk {
 
 fn count(length: usize) -> String {
     if length >= limits::COUNT { format!("{}+", limits::COUNT) } else { length.to_string() }
+}
+
+/// Whether a place is this one or lies in it; everything is in none.
+fn is_in(place: &Partition, wanted: &str) -> bool {
+    wanted.is_empty() || place.to_string().starts_with(wanted)
+}
+
+/// By what a queue may be narrowed: what is chosen and nowhere offered counts for nothing.
+fn filters<S: Store>(replica: &Replica<S>, staff: &StaffRow, role: Role, wanted: &Wanted) -> [Filter; 3] {
+    [
+        Filter {
+            name: "layanan",
+            label: "Layanan",
+            all: "Semua layanan",
+            choices: services(replica, &wanted.layanan),
+        },
+        Filter {
+            name: "keadaan",
+            label: "Keadaan",
+            all: "Semua keadaan",
+            choices: states(replica, role, &wanted.keadaan),
+        },
+        Filter {
+            name: "wilayah",
+            label: "Wilayah",
+            all: "Semua wilayah",
+            choices: places(replica, staff, &wanted.wilayah),
+        },
+    ]
+}
+
+/// States in which anything waits at a desk, in the words of the services' files.
+fn states<S: Store>(replica: &Replica<S>, role: Role, chosen: &str) -> Vec<Choice> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    for file in replica.catalogue().files() {
+        let own = file.service.states.iter().filter(|state| state.desk == Some(role));
+        all.extend(own.map(|state| (state.id.clone(), state.label.clone())));
+    }
+    all.into_iter().map(|(id, title)| Choice { is_chosen: id == chosen, id, title }).collect()
+}
+
+/// Kecamatan of a member of staff's; their villages where they have one alone.
+fn places<S: Store>(replica: &Replica<S>, staff: &StaffRow, chosen: &str) -> Vec<Choice> {
+    let kecamatan = replica.regions().kecamatan();
+    let own: Vec<_> = kecamatan
+        .into_iter()
+        .filter(|(place, _)| {
+            let inside = |covered: &Partition| covered.to_string().starts_with(&place.to_string());
+            staff.partitions.is_empty() || staff.partitions.iter().any(inside)
+        })
+        .collect();
+    let places = match own.as_slice() {
+        [(only, _)] => replica.regions().villages_of(*only),
+        _ => own,
+    };
+    let covered = places
+        .into_iter()
+        .filter(|(place, _)| !place.is_village() || staff.covers(&Partition::Place(*place)));
+    let choice = |(place, name): (loket_core::journal::Place, &str)| Choice {
+        id: place.to_string(),
+        title: name.to_owned(),
+        is_chosen: place.to_string() == chosen,
+    };
+    covered.map(choice).collect()
 }
 
 /// Services that may be chosen, by title.

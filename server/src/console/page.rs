@@ -10,9 +10,11 @@ use tracing::error;
 use super::assets::{SCRIPT_ADDRESS, STYLE_ADDRESS};
 use super::dashboard::leads;
 use super::session::Entered;
+use super::shipments::HANDLERS;
 use super::words;
 use crate::config::Failure;
 use crate::ingest::Unavailable;
+use crate::office::counter::CLERKS;
 
 /// Where one signs in.
 pub const SIGN_IN: &str = "/kantor/masuk";
@@ -47,6 +49,10 @@ pub struct Who {
     pub is_admin: bool,
     /// Whether the office's figures are.
     pub leads: bool,
+    /// Whether they file applications here.
+    pub files: bool,
+    /// Whether cards pass through their hands.
+    pub handles_cards: bool,
 }
 
 impl Page {
@@ -62,6 +68,8 @@ impl Page {
             desk: words::desk(entered.staff.role),
             key: entered.form_key(),
             leads: leads(entered.staff.role),
+            files: CLERKS.contains(&entered.staff.role),
+            handles_cards: HANDLERS.contains(&entered.staff.role),
             is_admin: entered.staff.role == Role::Admin,
         };
         Self { who: Some(who), ..Self::open() }

@@ -23,7 +23,7 @@ use super::session::Entered;
 use super::words::moment;
 use crate::app::App;
 use crate::office::people::StaffRow;
-use crate::office::words;
+use crate::office::{shipments, words};
 
 /// Applications that are shown.
 const MAX_FOUND: usize = 50;
@@ -66,6 +66,9 @@ pub async fn search(
 ) -> Result<Response, Trouble> {
     entered.check(&asked.kunci)?;
     let wanted = asked.cari.trim().to_owned();
+    if wanted.to_uppercase().starts_with(shipments::NAME) {
+        return Ok(Redirect::to(&format!("/kantor/kiriman/{}", wanted.to_uppercase())).into_response());
+    }
     let (staff, number) = (entered.staff.clone(), wanted.clone());
     let found = app.readers.run(move |replica| find(replica, &staff, &number)).await?;
     match found {

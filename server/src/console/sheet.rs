@@ -16,6 +16,7 @@ use serde_json::Value;
 use past::{conflicts, differences, list, message, papers, record, text, warning};
 
 use super::words;
+use crate::office::checked::{self, Found};
 use crate::office::desk::CORRECTION;
 use crate::office::look::Look;
 use crate::office::people::StaffRow;
@@ -50,12 +51,14 @@ pub struct Sheet {
     pub sections: Vec<Section>,
     /// Labels of those that were left empty.
     pub empty: Vec<String>,
-    /// Whether a desk has written something that is printed.
-    pub has_letter: bool,
     /// What is typed into SIAK at this desk, in its order; empty where nothing is.
     pub siak: Vec<FieldLine>,
     /// Papers with their scans.
     pub requirements: Vec<Paper>,
+    /// Whether who looks examines them now.
+    pub examines: bool,
+    /// What a requirement can be found to be.
+    pub findings: Vec<(String, String)>,
     /// What may be done by who looks.
     pub acts: Vec<ActForm>,
     /// The official record, the latest first.
@@ -100,8 +103,19 @@ pub struct Paper {
     pub title: String,
     /// Its mark, where it was sent back with one.
     pub mark: Option<String>,
+    /// What is found of it in this revision; empty where it was not looked at.
+    pub found: String,
+    /// The same for people, with who found it.
+    pub finding: Option<String>,
     /// Its scans.
     pub scans: Vec<Scan>,
+}
+
+impl Paper {
+    /// Whether it was found to be something in somebody's own words.
+    pub fn is_own(&self) -> bool {
+        !self.found.is_empty() && findings().iter().all(|(code, _)| *code != self.found)
+    }
 }
 
 /// A scan.
@@ -234,6 +248,7 @@ pub fn make<S: Store>(
     let place: Option<Partition> = case.reserved("_wilayah").and_then(|place| place.parse().ok());
     let (sections, empty) = sections(replica, case, &registers, now)?;
     let marks = state.as_ref().map(|state| state.marks.iter().cloned().collect()).unwrap_or_default();
+    let found = checked::found(replica, &case.id, state.as_ref().map_or(0, |state| state.revision))?;
     Ok(Sheet {
         number: case.number(),
         service: service.map_or_else(|| text(&shown, "service"), |service| service.title.clone()),
@@ -248,13 +263,11 @@ pub fn make<S: Store>(
         gone: shown.pointer("/gone/text").and_then(Value::as_str).map(str::to_owned),
         sections,
         empty,
-        has_letter: service.is_some_and(|service| {
-            let mut written = service.fields.iter().filter(|field| field.desk.is_some());
-            written.any(|field| registers.contains_key(&field.id))
-        }),
         siak: siak(replica, case, staff, &registers),
-        requirements: requirements(replica, case, &registers, &marks, now)?,
-        acts: acts(replica, case, staff, &registers, now)?,
+        requirements: requirements(replica, case, &registers, (&marks, &found), now)?,
+        examines: checked::examines(case, staff.role),
+        findings: findings(),
+        acts: marked(acts(replica, case, staff, &registers, now)?, &found),
         record: record(&shown, service),
         differences: differences(replica, &shown, service),
         conflicts: conflicts(replica, &shown, service),
@@ -332,7 +345,7 @@ fn requirements<S: Store>(
     replica: &Replica<S>,
     case: &Case,
     registers: &BTreeMap<String, String>,
-    marks: &BTreeMap<String, String>,
+    (marks, found): (&BTreeMap<String, String>, &[Found]),
     now: i64,
 ) -> Result<Vec<Paper>, ReplicaError> {
     let Some(file) = case.service.clone() else { return Ok(Vec::new()) };
@@ -357,13 +370,52 @@ fn requirements<S: Store>(
             });
         }
         let mark = marks.get(&one.id).map(|mark| mark_label(mark));
-        papers.push(Paper { id: one.id.clone(), title: one.title.clone(), mark, scans: shown });
+        let found = found.iter().find(|found| found.requirement == one.id);
+        let finding = |found: &Found| {
+            format!("{} ({}, petugas {})", mark_label(&found.mark), words::desk(found.role), found.staff)
+        };
+        papers.push(Paper {
+            id: one.id.clone(),
+            title: one.title.clone(),
+            mark,
+            found: found.map(|found| found.mark.clone()).unwrap_or_default(),
+            finding: found.map(finding),
+            scans: shown,
+        });
     }
     Ok(papers)
 }
 
+/// What a requirement can be found to be: in order, and for people.
+fn findings() -> Vec<(String, String)> {
+    let good = (checked::GOOD.to_owned(), GOOD_LABEL.to_owned());
+    let marks = MARK_CODES.iter().map(|(code, label)| ((*code).to_owned(), (*label).to_owned()));
+    std::iter::once(good).chain(marks).collect()
+}
+
+/// The acts, with what was found of the requirements where an act marks them.
+fn marked(mut acts: Vec<ActForm>, found: &[Found]) -> Vec<ActForm> {
+    let prefix = format!("{PARAM}{MARK_PREFIX}");
+    for need in acts.iter_mut().flat_map(|act| &mut act.needs) {
+        let requirement = need.name.strip_prefix(&prefix);
+        let found = found.iter().find(|found| Some(found.requirement.as_str()) == requirement);
+        let Some(found) = found.filter(|found| found.mark != checked::GOOD) else { continue };
+        if !need.options.iter().any(|(code, _)| *code == found.mark) {
+            need.options.push((found.mark.clone(), found.mark.clone()));
+        }
+        need.value = found.mark.clone();
+    }
+    acts
+}
+
+/// How a requirement is called that is as it should be.
+const GOOD_LABEL: &str = "Sesuai";
+
 /// A mark's code as people read it, or the words in its place.
-fn mark_label(mark: &str) -> String {
+pub fn mark_label(mark: &str) -> String {
+    if mark == checked::GOOD {
+        return GOOD_LABEL.to_owned();
+    }
     MARK_CODES.iter().find(|(code, _)| *code == mark).map_or(mark, |(_, label)| label).to_owned()
 }
 
@@ -484,7 +536,8 @@ fn need(need: &Need) -> NeedLine {
     }
 }
 
-fn control(kind: Kind, many: bool) -> &'static str {
+/// The kind of control for a value.
+pub fn control(kind: Kind, many: bool) -> &'static str {
     match kind {
         Kind::Pilihan | Kind::YaTidak if many => "many",
         Kind::Pilihan | Kind::YaTidak => "select",
@@ -496,7 +549,8 @@ fn control(kind: Kind, many: bool) -> &'static str {
     }
 }
 
-fn options(kind: Kind, choices: &[Choice]) -> Vec<(String, String)> {
+/// The choices of a value.
+pub fn options(kind: Kind, choices: &[Choice]) -> Vec<(String, String)> {
     match kind {
         Kind::YaTidak => vec![("ya".into(), "Ya".into()), ("tidak".into(), "Tidak".into())],
         _ => choices.iter().map(|one| (one.id.clone(), one.label.clone())).collect(),

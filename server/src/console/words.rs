@@ -92,6 +92,11 @@ pub fn place(at: &Partition, regions: &Regions) -> String {
     }
 }
 
+/// A counter or the office, by its code.
+pub fn site(code: &str, regions: &Regions) -> String {
+    code.parse().map_or_else(|_| "Dinas".to_owned(), |at: Partition| place(&at, regions))
+}
+
 /// A stored value as people read it.
 pub fn value(field: &Field, stored: &str, regions: &Regions) -> String {
     let label = |id: &str| {

@@ -114,6 +114,15 @@ impl Cast {
             let (id, _) = open.write(|office| office.add_staff(role, name, &[]))?;
             staff.insert(role, id);
         }
+        // The counters, of one place each.
+        for (role, name, code) in [
+            (Role::OperatorKecamatan, "Suparni Fiktif", KECAMATAN),
+            (Role::OperatorDesa, "Jumadi Fiktif", VILLAGE),
+        ] {
+            let codes = [code.to_owned()];
+            let (id, _) = open.write(|office| office.add_staff(role, name, &codes))?;
+            staff.insert(role, id);
+        }
         drop(open);
         let enrol = async |name, role, code, folder| enrol(office, url, name, role, code, folder).await;
         Ok(Cast {
@@ -132,7 +141,7 @@ impl Cast {
     pub fn introduce(&self) {
         let at = |code| loket_core::region::Regions::wonogiri().name(code).unwrap_or(code).to_owned();
         say(&format!(
-            "{} petugas di meja Dinas; dua HP di {}, satu di {}, satu di Kecamatan {}.",
+            "{} petugas di meja Dinas dan di loket; dua HP di {}, satu di {}, satu di Kecamatan {}.",
             self.staff.len(),
             at(VILLAGE),
             at(NEIGHBOUR),

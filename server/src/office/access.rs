@@ -246,6 +246,14 @@ impl<S: Store> Office<S> {
         Ok(if is_full { SignedIn::Locked(locked) } else { SignedIn::Wrong })
     }
 
+    /// Takes back what a member of staff signs in with, and ends their sessions; the caller holds a transaction.
+    pub(super) fn end_access(&mut self, staff: u32) -> Result<(), ReplicaError> {
+        for (key, _) in self.sessions_of(staff)? {
+            self.replica.store.put(&Partition::Office, Table::Meta, &key, None)?;
+        }
+        Ok(self.replica.store.put(&Partition::Office, Table::Meta, &access_key(staff), None)?)
+    }
+
     /// Writes a session's last use; the caller holds a transaction.
     pub fn see_session(&mut self, token: &[u8; 32], now: i64) -> Result<(), ReplicaError> {
         let Some((row, _)) = self.replica.session(token, now)? else { return Ok(()) };

@@ -139,6 +139,7 @@ impl<S: Store> Office<S> {
     /// Brings what follows from a case's record up to date: its place in the queues, its jobs.
     pub(super) fn follow_up(&mut self, case: &Case, now: i64) -> Result<(), ReplicaError> {
         self.write_messages(case, now)?;
+        self.count_blanks(case)?;
         let Some(mut row) = self.replica.row(&case.partition, &case.id)? else { return Ok(()) };
         let draft = Self::draft_key(case, &row, now);
         let is_draft = draft.is_some();

@@ -72,7 +72,7 @@ pub trait Look {
     /// A member of staff.
     ///
     /// # Errors
-    /// Where there is none of this number.
+    /// Where there is none of this number, or they work here no more.
     fn staff(&self, id: u32) -> Result<StaffRow, ReplicaError>;
 
     /// The staff, by id.
@@ -132,9 +132,10 @@ impl<S: Store> Look for Replica<S> {
     }
 
     fn staff(&self, id: u32) -> Result<StaffRow, ReplicaError> {
-        self.local(Table::Staff, &id.to_be_bytes())?.ok_or_else(|| {
+        let row: Option<StaffRow> = self.local(Table::Staff, &id.to_be_bytes())?;
+        row.filter(|row| row.ended.is_none()).ok_or_else(|| {
             ReplicaError::refused(
-                "petugas tidak dikenal: lihat `loket staff list`, atau tambahkan dengan `loket staff add`",
+                "petugas tidak dikenal atau sudah berakhir: lihat `loket staff list`, atau tambahkan dengan `loket staff add`",
             )
         })
     }

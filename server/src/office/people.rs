@@ -52,6 +52,9 @@ pub struct StaffRow {
     /// Partitions; empty: the whole office.
     #[n(3)]
     pub partitions: Vec<Partition>,
+    /// Office time since when they work here no more; their name stays in the record.
+    #[n(4)]
+    pub ended: Option<i64>,
 }
 
 impl StaffRow {
@@ -122,9 +125,17 @@ impl<S: Store> Office<S> {
         }
         let partitions = self.expand(codes)?;
         let id = self.replica.staff_list()?.iter().map(|staff| staff.id).max().unwrap_or(0) + 1;
-        let row = StaffRow { id, name: name.to_owned(), role, partitions };
+        let row = StaffRow { id, name: name.to_owned(), role, partitions, ended: None };
         self.put_local(Table::Staff, &id.to_be_bytes(), &row)?;
         Ok(id)
+    }
+
+    /// Ends a member of staff: nothing is done in their name any more, at the console, by a token, or by command. The
+    /// caller holds a transaction.
+    pub fn end_staff(&mut self, id: u32, now: i64) -> Result<(), ReplicaError> {
+        let row = self.replica.staff(id)?;
+        self.end_access(id)?;
+        self.put_local(Table::Staff, &id.to_be_bytes(), &StaffRow { ended: Some(now), ..row })
     }
 
     /// Makes an invitation for a device of this role in these regions, good for a day; the caller holds a transaction.

@@ -1,4 +1,4 @@
-//! Who read a person's data: a note for every reading, written before anything is shown.
+//! Who read a person's data, and what administrators did: a note for each, written before anything is shown.
 
 use loket_core::journal::{EntryHash, Partition};
 use loket_core::replica::write::Dice;
@@ -29,8 +29,8 @@ pub struct Read<'a> {
     pub by: Reader,
     /// In what: a command, a page.
     pub what: &'a str,
-    /// Which application; nothing of what it says.
-    pub application: EntryHash,
+    /// Which application; nothing of what it says. None where what was done is nobody's: a device was invited, say.
+    pub application: Option<EntryHash>,
     /// Why, where that was asked.
     pub reason: Option<&'a str>,
 }
@@ -80,6 +80,19 @@ pub fn readings<S: Store>(
 }
 
 impl<S: Store> Office<S> {
+    /// Notes what an administrator does, in the transaction in which it is done.
+    pub fn note_deed(
+        &mut self,
+        staff: u32,
+        what: &str,
+        about: &str,
+        now: i64,
+        dice: &mut Dice<'_>,
+    ) -> Result<(), ReplicaError> {
+        let reason = Some(about).filter(|about| !about.is_empty());
+        self.note_read(&Read { by: Reader::Staff(staff), what, application: None, reason }, now, dice)
+    }
+
     /// Notes that somebody reads; the caller holds a transaction.
     pub fn note_read(&mut self, read: &Read<'_>, now: i64, dice: &mut Dice<'_>) -> Result<(), ReplicaError> {
         let mut random = [0; 8];
@@ -90,7 +103,7 @@ impl<S: Store> Office<S> {
             Reader::Staff(id) => format!("{STAFF}{id}"),
         };
         let note = json!({
-            "who": who, "what": read.what, "application": read.application.to_hex(), "reason": read.reason,
+            "who": who, "what": read.what, "application": read.application.map(|id| id.to_hex()), "reason": read.reason,
         });
         let note = note.to_string();
         Ok(self.replica.store.put(&Partition::Office, Table::Meta, &key, Some(note.as_bytes()))?)

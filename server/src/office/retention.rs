@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use loket_core::catalogue::Role;
 use loket_core::journal::body::{Body, Destroyed, Retired};
 use loket_core::journal::{EntryHash, JournalId, Partition, Remains, encode};
-use loket_core::replica::ReplicaError;
 use loket_core::replica::case::Case;
 use loket_core::replica::retention::Cause;
 use loket_core::replica::rows::{self, ApplicationRow};
 use loket_core::replica::write::Dice;
+use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::{Query, Store, Table};
 
 use super::Office;
@@ -225,25 +225,26 @@ impl<S: Store> Office<S> {
     pub(super) fn forget(&mut self, partition: &Partition, id: &EntryHash) -> Result<(), ReplicaError> {
         self.drop_messages(partition, id)?;
         self.drop_words(partition, id)?;
+        self.drop_checked(id)?;
         for (_, entry) in self.replica.store.entries(partition, Query::Application(id), MAX_ENTRIES)? {
             self.replica.store.put(&Partition::Office, Table::Held, &discard_key(&entry.hash), None)?;
         }
         Ok(())
     }
+}
 
-    /// Applications that have ended and whose time is counted, by when they are looked at next; at most `limit`.
-    pub fn counted(&self, limit: usize) -> Result<Vec<Counted>, ReplicaError> {
-        let page = self.replica.store.scan(&Partition::Office, Table::Job, DUE, None, limit)?;
-        let mut counted = Vec::new();
-        for (key, at) in page {
-            let (partition, id): (Partition, EntryHash) = rows::decode(&at)?;
-            if let Some(row) = self.replica.row(&partition, &id)? {
-                let retired = self.replica.gone(&partition, &id)?.is_some();
-                counted.push(Counted { row, id, due: due_of(&key), retired });
-            }
+/// Applications that have ended and whose time is counted, by when they are looked at next; at most `limit`.
+pub fn counted<S: Store>(replica: &Replica<S>, limit: usize) -> Result<Vec<Counted>, ReplicaError> {
+    let page = replica.store.scan(&Partition::Office, Table::Job, DUE, None, limit)?;
+    let mut counted = Vec::new();
+    for (key, at) in page {
+        let (partition, id): (Partition, EntryHash) = rows::decode(&at)?;
+        if let Some(row) = replica.row(&partition, &id)? {
+            let retired = replica.gone(&partition, &id)?.is_some();
+            counted.push(Counted { row, id, due: due_of(&key), retired });
         }
-        Ok(counted)
     }
+    Ok(counted)
 }
 
 /// By partition, as much as one entry holds.

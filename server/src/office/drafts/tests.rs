@@ -68,7 +68,7 @@ fn a_draft_that_nobody_touches_is_taken_back() {
         Some("tidak diajukan, dan tidak disentuh selama 180 hari")
     );
     // From here on it is retained as any other.
-    assert_eq!(world.office.counted(9).unwrap().len(), 1);
+    assert_eq!(crate::office::retention::counted(&world.office.replica, 9).unwrap().len(), 1);
 
     world.sync(&mut phone);
     assert!(phone.replica.row(&village(), &drafts[1]).unwrap().unwrap().fin, "the phone hears of it");

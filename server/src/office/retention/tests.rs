@@ -144,7 +144,7 @@ fn ended() -> (World, Phone, Phone, Vec<EntryHash>) {
 #[test]
 fn an_ended_application_leaves_the_phones_once_a_backup_holds_it() {
     let (mut world, mut first, mut second, ids) = ended();
-    assert_eq!(world.office.counted(9).unwrap().len(), 3);
+    assert_eq!(counted(&world.office.replica, 9).unwrap().len(), 3);
     assert_eq!(world.retain(NOW + ON_PHONES - 1), Retained::default());
     // No backup: nothing leaves anywhere, and it is looked at again.
     assert_eq!(world.retain(NOW + ON_PHONES).retired, 0);
