@@ -6,7 +6,7 @@
 // A code is good for one sign-in. Answers on its last line: { done: [[role, number, act]], pages, sizes,
 // addresses }.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import puppeteer from "puppeteer-core";
 
@@ -93,8 +93,12 @@ async function tour({ role, page }) {
     await page.goto(`${plan.url}/kantor/perangkat`);
     await Promise.all([page.waitForNavigation(), page.click("tbody th a")]);
     await look(page, "isi-perangkat");
+    await newVersion(page);
     return;
   }
+  if (role === "operator-desa") await beginAtTheCounter(page);
+  if (role === "operator-kecamatan") await keepBlanks(page);
+  await queue(page, role);
   const [first] = await waiting(page);
   if (!first) return;
   await open(page, first, `berkas-${role}`);
@@ -109,6 +113,75 @@ async function tour({ role, page }) {
   }
   await page.goto(`${plan.url}/kantor/cari`);
   await look(page, "cari");
+  await queue(page, role);
+  const two = await waiting(page);
+  await page.goto(`${plan.url}/kantor/berkas/${two[0]}/bandingkan/${two[1]}`);
+  await look(page, "bandingkan");
+}
+
+// A service with other words is looked at, and not published.
+async function newVersion(page) {
+  await page.goto(`${plan.url}/kantor/katalog`);
+  const file = await page.evaluate(async () => (await fetch("/kantor/katalog/kia-baru")).text());
+  const path = `${plan.shots}/kia-baru.toml`;
+  writeFileSync(path, file.replace('version = "2026.1"', 'version = "2026.2"').replace("KIA baru", "KIA yang baru"));
+  await (await page.$("#berkas")).uploadFile(path);
+  await press(page, "form[action='/kantor/katalog/periksa'] button");
+  await look(page, "katalog-baru");
+  await page.goto(`${plan.url}/kantor/petugas`);
+  await press(page, "form[action='/kantor/petugas/akses'] button");
+  await look(page, "petugas-akses");
+}
+
+// An officer without a phone begins a file, and leaves it there.
+async function beginAtTheCounter(page) {
+  await page.goto(`${plan.url}/kantor/baru`);
+  await page.$eval("#layanan", (list) => { list.selectedIndex = 1; });
+  await press(page, "main form button.utama");
+  await look(page, "isi");
+  await page.goto(`${plan.url}/kantor/baru`);
+  await look(page, "baru");
+}
+
+async function keepBlanks(page) {
+  await page.goto(`${plan.url}/kantor/blangko`);
+  await page.type("#banyak", "100");
+  await page.type("#alasan", "dari Dinas");
+  await press(page, "form[action='/kantor/blangko/catat'] button");
+  await look(page, "blangko-kecamatan");
+  await Promise.all([page.waitForNavigation(), page.click("tbody a")]);
+  await look(page, "buku-blangko");
+}
+
+// Looks at a page of a desk that works without script; who looks needs one.
+async function lookAt(page, address, name) {
+  await page.setJavaScriptEnabled(true);
+  await page.goto(plan.url + address);
+  await look(page, name);
+  await page.setJavaScriptEnabled(false);
+  await page.goto(plan.url + address);
+}
+
+// What waits to be sent goes as shipments.
+async function ship({ role, page }) {
+  await page.goto(`${plan.url}/kantor/kiriman`);
+  const ready = "form[action='/kantor/kiriman/kirim'] button";
+  let any = false;
+  while (await page.$(ready)) {
+    if (plan.shots && !any) await lookAt(page, "/kantor/kiriman", "kiriman-siap");
+    await press(page, ready);
+    const refused = await words(page, ".galat");
+    if (refused) throw new Error(`${role}, shipment: ${refused}`);
+    if (plan.shots && !any) {
+      const own = new URL(page.url()).pathname;
+      await lookAt(page, own, "satu-kiriman");
+      await lookAt(page, `${own}/cetak`, "cetak-kiriman");
+    }
+    done.push([role, "", "kirim"]);
+    any = true;
+    await page.goto(`${plan.url}/kantor/kiriman`);
+  }
+  return any;
 }
 
 // The Front Office takes its first application without touching the mouse.
@@ -133,8 +206,8 @@ async function tabTo(page, selector) {
 
 // Does one act on everything that waits here; says whether anything did.
 async function work({ role, page }) {
+  let any = role === "operator-kecamatan" && (await ship({ role, page }));
   await queue(page, role);
-  let any = false;
   for (const number of await waiting(page)) {
     if (number === sentBack) continue;
     await open(page, number, null);

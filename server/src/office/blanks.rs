@@ -310,5 +310,5 @@ fn reason(case: &Case, decision: &Decision) -> String {
 
 /// What tells a decision's line from every other: the application, and the decision's place in the record.
 fn tail(id: &EntryHash, at: usize) -> Vec<u8> {
-    [&id.as_bytes()[..], &u32::try_from(at).unwrap_or(u32::MAX).to_be_bytes()].concat()
+    [id.as_bytes(), &u32::try_from(at).unwrap_or(u32::MAX).to_be_bytes()].concat()
 }

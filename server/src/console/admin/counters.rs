@@ -46,7 +46,7 @@ pub struct Placed {
 /// `GET /kantor/loket`.
 pub async fn show(State(app): State<Arc<App>>, entered: Entered) -> Result<Response, Trouble> {
     only_admin(&entered)?;
-    let (name, counters) = app.readers.run(|replica| counters(replica)).await??;
+    let (name, counters) = app.readers.run(counters).await??;
     let page = Page::of(&entered);
     Ok(send(StatusCode::OK, &CountersPage { page, name, most: MAX_TEXT, counters }))
 }

@@ -43,7 +43,7 @@ struct Village {
 /// `GET /kantor/wilayah`.
 pub async fn show(State(app): State<Arc<App>>, entered: Entered) -> Result<Response, Trouble> {
     only_admin(&entered)?;
-    let kecamatan = app.readers.run(|replica| all(replica)).await??;
+    let kecamatan = app.readers.run(all).await??;
     Ok(send(StatusCode::OK, &RegionsPage { page: Page::of(&entered), kecamatan }))
 }
 

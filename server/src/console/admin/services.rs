@@ -81,7 +81,7 @@ pub struct Publish {
 /// `GET /kantor/katalog`.
 pub async fn show(State(app): State<Arc<App>>, entered: Entered) -> Result<Response, Trouble> {
     only_admin(&entered)?;
-    let services = app.readers.run(|replica| services(replica)).await?;
+    let services = app.readers.run(services).await?;
     Ok(send(StatusCode::OK, &CataloguePage { page: Page::of(&entered), services }))
 }
 
