@@ -45,7 +45,7 @@ const TEMPLATES: [(&str, &str); 10] = [
     ("f-2.01.typ", include_str!("../prints/f-2.01.typ")),
     ("kiriman.typ", include_str!("../prints/kiriman.typ")),
     ("label.typ", include_str!("../prints/label.typ")),
-    ("permohonan-cetak-ktp-el.typ", include_str!("../prints/permohonan-cetak-ktp-el.typ")),
+    ("permohonan_cetak.typ", include_str!("../prints/permohonan_cetak.typ")),
     ("surat.typ", include_str!("../prints/surat.typ")),
     ("tanda-terima.typ", include_str!("../prints/tanda-terima.typ")),
 ];

@@ -15,7 +15,7 @@ fn every_service_prints_its_papers() {
     let filed = [
         ("ktp-el-hilang", &["tanda-terima", "f-1.02", "label", "amplop"][..]),
         ("ktp-el-perubahan", &["tanda-terima", "f-1.02", "f-1.06", "label", "amplop"]),
-        ("ktp-el-baru", &["tanda-terima", "f-1.02", "permohonan-cetak-ktp-el", "label"]),
+        ("ktp-el-baru", &["tanda-terima", "f-1.02", "permohonan_cetak", "label"]),
         ("kia-rusak", &["tanda-terima", "f-1.02", "label", "amplop"]),
     ];
     for (service, wanted) in filed {

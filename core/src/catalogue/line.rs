@@ -2,13 +2,15 @@
 
 use super::model::{
     ActKind, Detour, Field, Group, Need, Notification, Outcome, ParallelAct, Reason, Requirement, Role,
-    Service, StateInfo, Step, Withdraw,
+    Service, Site, StateInfo, Step, Subject, Withdraw,
 };
 
 /// The act that sends the card to the counter where it is collected.
 pub const SEND_CARD: &str = "kirim_kartu";
 /// The act that receives it there.
 pub const RECEIVE_CARD: &str = "terima_kartu";
+/// The need by which a card's blank is recorded.
+pub const SERIAL: &str = "nomor_seri";
 /// The state of a draft.
 pub const DRAFT: &str = "DRAF";
 /// The state after submission, until all attachments are at the office.
@@ -135,6 +137,18 @@ impl Service {
     pub fn line(&self) -> Vec<&Step> {
         let travels = self.print_site != self.pickup_site;
         self.steps.iter().filter(|step| travels || !step.is_transport()).collect()
+    }
+
+    /// The kind of card blank that a step uses up: what the file says, and otherwise, where a card is printed away from the
+    /// Dinas, the card of the service's subject.
+    pub fn blank_of<'a>(&'a self, step: &'a Step) -> Option<&'a str> {
+        let usual = match self.subject {
+            Subject::Dewasa => "KTP-el",
+            Subject::Anak => "KIA",
+        };
+        let is_card = step.site != Site::Dinas && step.needs.iter().any(|need| need.id == SERIAL);
+        let prints = step.kind == ActKind::Cetak;
+        step.blank.as_deref().or_else(|| is_card.then_some(usual)).filter(|_| prints)
     }
 
     /// The step of the straight line with this act.

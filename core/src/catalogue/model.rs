@@ -547,7 +547,8 @@ pub struct Step {
     pub systems: Vec<String>,
     /// Working hours within which it should be done.
     pub hours: Option<u32>,
-    /// The kind of card blank that it uses up, e.g. `KIA`; its serial is what the step is told.
+    /// The kind of card blank that it uses up, e.g. `KIA`, where that is not the usual one ([`Service::blank_of`]); its
+    /// serial is what the step is told.
     pub blank: Option<String>,
     /// What it has to be told.
     #[serde(default)]

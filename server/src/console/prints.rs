@@ -54,6 +54,9 @@ pub fn offered(press: &Press, case: &Case) -> Vec<(String, String)> {
     let Some(file) = &case.service else { return all };
     let form = |form: &str| (form.to_lowercase(), title_of(form));
     all.extend(press.forms(&file.service).into_iter().map(form));
+    // A paper that is filled in from the file: its template has the requirement's name.
+    let filled = file.service.requirements.iter().filter(|one| press.knows(&one.id));
+    all.extend(filled.map(|one| (one.id.clone(), one.title.clone())));
     all.extend(prints(&file.service).then(|| owned(LABEL)));
     all.extend(file.service.paper_site.map(|_| owned(ENVELOPE)));
     all.extend(has_letter(case).then(|| owned(LETTER)));
@@ -64,13 +67,8 @@ fn prints(service: &Service) -> bool {
     service.steps.iter().any(|step| step.kind == ActKind::Cetak)
 }
 
-/// `F-1.02` is a form's code, `permohonan-cetak-ktp-el` a name.
 fn title_of(form: &str) -> String {
-    if form.starts_with("F-") {
-        format!("Formulir {form}")
-    } else {
-        super::words::heading(form).replace("ktp el", "KTP-el")
-    }
+    format!("Formulir {form}")
 }
 
 /// `GET /kantor/berkas/{number}/cetak/{print}`.

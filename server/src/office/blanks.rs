@@ -223,13 +223,13 @@ impl<S: Store> Office<S> {
         let mut printed: Option<(&str, String)> = None;
         for (at, decision) in case.record.iter().enumerate().filter(|(_, one)| one.kind == Event::Done) {
             let step = service.steps.iter().find(|step| step.act == decision.act);
-            if let Some((step, kind)) = step.and_then(|step| Some((step, step.blank.as_deref()?))) {
+            if let Some((step, kind)) = step.and_then(|step| Some((step, service.blank_of(step)?))) {
                 let serial = serial(decision);
                 let site = site_of(step.site, &place_of(case));
                 self.count_card(&site, kind, (case, at, decision), (Movement::Cetak, -1), &serial)?;
                 printed = Some((kind, serial));
             } else if let Some((kind, serial)) = printed.take_if(|_| reprints(service, &decision.act)) {
-                let site = service.steps.iter().find(|step| step.blank.as_deref() == Some(kind));
+                let site = service.steps.iter().find(|step| service.blank_of(step) == Some(kind));
                 let site = site_of(site.map_or(service.print_site, |step| step.site), &place_of(case));
                 self.count_card(&site, kind, (case, at, decision), (Movement::KartuRusak, 0), &serial)?;
             }
@@ -284,7 +284,7 @@ impl<S: Store> Office<S> {
 
 /// Kinds of blanks that a service uses up.
 pub fn kinds(service: &Service) -> impl Iterator<Item = &str> {
-    service.steps.iter().filter_map(|step| step.blank.as_deref())
+    service.steps.iter().filter_map(|step| service.blank_of(step))
 }
 
 /// Whether an act sends the application back to where its card is printed.

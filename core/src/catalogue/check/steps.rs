@@ -2,7 +2,7 @@
 
 use super::{Check, MAX_LABEL, MAX_OUTCOMES};
 use crate::catalogue::line::{
-    CANCELLED, COLLECTED, DRAFT, RECEIVE_CARD, RETURNED, SEND_CARD, SUBMITTED, WITHDRAWN, is_final,
+    CANCELLED, COLLECTED, DRAFT, RECEIVE_CARD, RETURNED, SEND_CARD, SERIAL, SUBMITTED, WITHDRAWN, is_final,
 };
 use crate::catalogue::model::{
     ActKind, Guard, NotifyAt, Outcome, OutcomeKind, Papers, Privacy, Role, Site, Step,
@@ -10,8 +10,6 @@ use crate::catalogue::model::{
 
 /// The need by which a surrendered card is recorded.
 const OLD_CARD: &str = "kartu_lama";
-/// The need by which a card's blank is recorded.
-const SERIAL: &str = "nomor_seri";
 
 impl Check<'_> {
     pub(super) fn steps(&mut self) {
