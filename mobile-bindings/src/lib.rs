@@ -27,7 +27,8 @@ pub use form::{
 pub use keys::DeviceKey;
 pub use list::{ApplicationSummary, WorkProgress};
 pub use phone::{
-    FieldValue, LoketPhone, NewApplication, PhoneProfile, RequirementScan, Sent, enrol_phone, open_phone,
+    FieldValue, InvitationText, LoketPhone, NewApplication, PhoneProfile, RequirementScan, Sent, enrol_phone,
+    open_phone, read_invitation,
 };
 pub use sync::{SyncHandle, SyncObserver, SyncReport, SyncStep};
 pub use watch::{ChangeObserver, Subscription};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use loket_core::client::{self, ClientError, Draft, Phone};
+use loket_core::enrol::Invitation;
 use loket_core::identity::Signer;
 use loket_core::replica::ReplicaError;
 use loket_core::replica::list::Listed;
@@ -148,6 +149,26 @@ pub async fn open_phone(dir: String, key: Option<Arc<dyn DeviceKey>>) -> Result<
         Ok(LoketPhone::new(opener, phone))
     })
     .await
+}
+
+/// What the camera read from an invitation: where the office is, and the one-time code.
+#[derive(uniffi::Record)]
+pub struct InvitationText {
+    /// The office's address, as [`enrol_phone`] takes it.
+    pub office: String,
+    /// The code.
+    pub code: String,
+}
+
+/// Reads the text of an invitation's picture.
+///
+/// # Errors
+/// [`LoketError::Input`] where it is none.
+#[uniffi::export]
+pub fn read_invitation(text: String) -> Result<InvitationText, LoketError> {
+    let read: Result<Invitation, _> = text.parse();
+    let invitation = read.map_err(|error| LoketError::input(error.to_string()))?;
+    Ok(InvitationText { office: invitation.address, code: invitation.code })
 }
 
 /// Enrols the folder at the office with a one-time code, and fetches what the office has for it. A folder whose

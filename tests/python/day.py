@@ -30,7 +30,9 @@ def office(*args):
 
 async def enrolled(folder, role, place):
     code = office("invite", "--role", role, "--partition", place)["code"]
-    return await loket.enrol_phone(str(folder), os.environ["LOKET_URL"], code, None)
+    # As the camera reads it from the administrator's screen.
+    invitation = loket.read_invitation(f"{os.environ['LOKET_URL']}#daftar={code}")
+    return await loket.enrol_phone(str(folder), invitation.office, invitation.code, None)
 
 
 def value(field):
