@@ -371,7 +371,7 @@ fn refused(pair: &mut Pair, run: Run, reason: LearnError) {
 }
 
 /// A run of one entry that its author really signed.
-fn signed(key: &SeededKey, place: &str, body: Vec<u8>) -> Run {
+pub fn signed(key: &SeededKey, place: &str, body: Vec<u8>) -> Run {
     let journal = Journal { author: key.author(), partition: place.parse().unwrap(), epoch: [9; 8] };
     let header = Header {
         version: HEADER_VERSION,

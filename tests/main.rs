@@ -10,5 +10,6 @@ mod recorded;
 mod sim;
 mod stories;
 mod tidy;
+mod trust;
 mod vectors;
 mod worst;

@@ -443,6 +443,70 @@ fn every_address_knows_every_role() {
     assert_eq!(text(&town.show(&plain), "state"), "ANTRI_FO");
 }
 
+/// Every address of the console, as the router has them, with these in place of what varies.
+fn addresses(number: &str, hash: &str) -> Vec<String> {
+    let router = include_str!("../../server/src/router.rs");
+    let quoted = router.split('"').skip(1).step_by(2);
+    let varies = [
+        ("{number}", number),
+        ("{other}", number),
+        ("{hash}", hash),
+        ("{desk}", "front-office"),
+        ("{act}", "klaim_fo"),
+        ("{print}", "f-1.02"),
+        ("{part}", "pdf"),
+        ("{device}", hash),
+        ("{service}", "kia-baru"),
+        ("{site}", "33.12.08"),
+        ("{kind}", "KIA"),
+        ("{name}", "K-AAAAAAAA"),
+    ];
+    let filled = quoted.filter(|address| address.starts_with("/kantor")).map(|address| {
+        varies.iter().fold(address.to_owned(), |address, (name, value)| address.replace(name, value))
+    });
+    let all: Vec<String> = filled.collect();
+    assert!(all.len() > 50 && all.iter().all(|address| !address.contains('{')), "{all:?}");
+    all
+}
+
+#[test]
+fn without_a_session_no_address_gives_anything_and_with_one_nothing_that_is_kept() {
+    let town = Town::new();
+    let kept = filed(&town, SERVICES[8], "Dusun Krajan 2");
+    let hash = text(&town.show(&kept)["attachments"][0], "hash").to_owned();
+    let all = addresses(&kept.number, &hash);
+    let nobody = Browser::new(town.server.url());
+    for address in all.iter().filter(|address| *address != "/kantor/masuk") {
+        for page in [nobody.get(address), nobody.post(address, &[("kunci", "x")])] {
+            let is_sent_away = page.status == StatusCode::SEE_OTHER && page.location == "/kantor/masuk";
+            assert!(
+                is_sent_away || page.status == StatusCode::METHOD_NOT_ALLOWED,
+                "{address}: {}",
+                page.status
+            );
+            assert!(page.text.is_empty(), "{address}: {}", page.text);
+        }
+    }
+    for role in ROLES {
+        let (_, _, browser) = clerk(&town, role, None);
+        // Whoever goes to where live news is told hears of it for as long as they listen.
+        for address in all.iter().filter(|address| !address.ends_with("/berita")) {
+            let page = browser.get(address);
+            assert!(!page.status.is_server_error(), "{role} at {address}: {}", page.status);
+            for secret in [kept.person.nik(), kept.person.name()] {
+                assert!(!page.text.contains(&secret), "{role} at {address}");
+            }
+            // A form of nobody's session does nothing.
+            let stale = browser.post(address, &[("kunci", "x")]);
+            assert!(
+                !stale.status.is_success() && stale.status != StatusCode::SEE_OTHER,
+                "{role} at {address}"
+            );
+        }
+    }
+    assert_eq!(text(&town.show(&kept), "state"), "ANTRI_FO");
+}
+
 #[test]
 fn those_who_lead_see_where_the_office_stands() {
     let town = Town::new();
