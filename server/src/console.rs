@@ -12,6 +12,7 @@ pub mod compare;
 pub mod counter;
 pub mod dashboard;
 pub mod desk;
+pub mod forms;
 pub mod live;
 pub mod page;
 pub mod plots;

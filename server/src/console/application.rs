@@ -13,6 +13,7 @@ use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::Store;
 use serde::Deserialize;
 
+use super::forms::Fields;
 use super::page::{Page, Trouble, send};
 use super::prints;
 use super::session::Entered;
@@ -30,8 +31,6 @@ const MAX_REASON: usize = 300;
 const CHOICE: &str = "syarat.";
 /// The same of somebody's own words.
 const OWN_WORDS: &str = "bebas.";
-/// Fields of a form that are looked at.
-const MAX_FIELDS: usize = 400;
 
 #[derive(Template)]
 #[template(path = "berkas.html")]
@@ -187,20 +186,16 @@ pub async fn act(
     Path((number, act)): Path<(String, String)>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Trouble> {
-    if fields.len() > MAX_FIELDS {
-        return Err(Trouble::Bad("Formulir ini terlalu banyak isiannya.".into()));
-    }
-    let key = fields.iter().find(|(name, _)| name == "kunci").map(|(_, key)| key.as_str());
-    entered.check(key.unwrap_or_default())?;
+    let fields = Fields::of(&entered, fields)?;
     let found = find_for(&app, &entered, &number).await?;
     if is_shut(&found, &entered) {
         return Err(Trouble::Forbidden);
     }
-    let said = params(&fields);
+    let said = params(&fields.0);
     let weigh =
         move |replica: &Replica<_>| Ok(sheet::told(&replica.case(&found.partition, &found.id)?, said));
     let params = app.readers.run(weigh).await?.map_err(|error: ReplicaError| error)?;
-    let reason = fields.iter().find(|(name, _)| name == "alasan").map(|(_, reason)| reason.clone());
+    let reason = fields.get("alasan").map(str::to_owned);
     let wish = DeskAct {
         act,
         staff: entered.staff.id,
@@ -231,16 +226,12 @@ pub async fn check(
     Path(number): Path<String>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Trouble> {
-    if fields.len() > MAX_FIELDS {
-        return Err(Trouble::Bad("Formulir ini terlalu banyak isiannya.".into()));
-    }
-    let key = fields.iter().find(|(name, _)| name == "kunci").map(|(_, key)| key.as_str());
-    entered.check(key.unwrap_or_default())?;
+    let fields = Fields::of(&entered, fields)?;
     let found = find_for(&app, &entered, &number).await?;
     if is_shut(&found, &entered) {
         return Err(Trouble::Forbidden);
     }
-    let (staff, marks) = (entered.staff.clone(), marks(&fields));
+    let (staff, marks) = (entered.staff.clone(), marks(&fields.0));
     let check = move |office: &mut crate::office::Office<_>| {
         let case = office.replica.case(&found.partition, &found.id)?;
         office.check(&case, &staff, &marks, now())

@@ -21,6 +21,7 @@ use tokio::task::spawn_blocking;
 
 use super::application::{Found, address, find_for, is_shut, note};
 use super::desk::told;
+use super::forms::{Fields, upload};
 use super::page::{Page, Trouble, send};
 use super::session::Entered;
 use super::sheet::{NeedLine, Scan, control, options};
@@ -31,8 +32,6 @@ use crate::office::counter::{CLERKS, Entry, drafts_of, files, fills};
 use crate::office::people::StaffRow;
 use crate::office::reads::{Read, Reader};
 
-/// Fields of a form that are looked at.
-const MAX_FIELDS: usize = 400;
 /// Before the name of a field, in the form.
 const FIELD: &str = "isi.";
 /// Why an application that is kept shut is open to who opened it.
@@ -300,18 +299,14 @@ pub async fn save(
     Path(number): Path<String>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Trouble> {
-    if fields.len() > MAX_FIELDS {
-        return Err(Trouble::Bad("Formulir ini terlalu banyak isiannya.".into()));
-    }
-    let told = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
-    entered.check(&told("kunci").unwrap_or_default())?;
+    let fields = Fields::of(&entered, fields)?;
     let found = mine(&app, &entered, &number).await?;
-    let entry = match (told("centang"), told("lepas")) {
-        (Some(warning), _) => Entry::Tick(warning),
+    let entry = match (fields.get("centang"), fields.get("lepas")) {
+        (Some(warning), _) => Entry::Tick(warning.to_owned()),
         (None, Some(register)) if register.starts_with("lampiran/") => {
-            Entry::Fields(vec![(register, String::new())])
+            Entry::Fields(vec![(register.to_owned(), String::new())])
         }
-        _ => Entry::Fields(typed(&fields)),
+        _ => Entry::Fields(typed(&fields.0)),
     };
     let staff = entered.staff.clone();
     let write = move |office: &mut crate::office::Office<_>| {
@@ -371,20 +366,11 @@ pub async fn attach(
     State(app): State<Arc<App>>,
     entered: Entered,
     Path(number): Path<String>,
-    mut form: Multipart,
+    form: Multipart,
 ) -> Result<Response, Trouble> {
     let found = mine(&app, &entered, &number).await?;
-    let (mut key, mut requirement, mut bytes) = (String::new(), String::new(), Vec::new());
-    let unread = |_| Trouble::Bad("Berkas tidak terbaca: kirim lagi.".into());
-    while let Some(part) = form.next_field().await.map_err(unread)? {
-        match part.name().unwrap_or_default() {
-            "kunci" => key = part.text().await.map_err(unread)?,
-            "syarat" => requirement = part.text().await.map_err(unread)?,
-            "berkas" => bytes = part.bytes().await.map_err(unread)?.to_vec(),
-            _ => {}
-        }
-    }
-    entered.check(&key)?;
+    let (fields, bytes) = upload(&entered, form).await?;
+    let requirement = fields.get("syarat").unwrap_or_default().to_owned();
     let size = bytes.len() as u64;
     if bytes.is_empty() || size > limits::SCAN {
         return Err(Trouble::Bad(format!("Pilih berkas pindaian, paling besar {} MB.", limits::SCAN >> 20)));

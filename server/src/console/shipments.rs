@@ -15,7 +15,8 @@ use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::Store;
 use serde_json::json;
 
-use super::desk::told;
+use super::desk;
+use super::forms::Fields;
 use super::page::{Page, Trouble, send};
 use super::prints;
 use super::session::Entered;
@@ -153,7 +154,7 @@ fn card<S: Store>(
     row: &ApplicationRow,
 ) -> Result<Card, ReplicaError> {
     let case = replica.case(partition, id)?;
-    let told = told(replica, row);
+    let told = desk::told(replica, row);
     let file = replica.catalogue().by_hash(&row.catalogue);
     Ok(Card {
         number: row.number.clone(),
@@ -196,8 +197,10 @@ pub async fn send_cards(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Trouble> {
     only_handlers(&entered)?;
-    let numbers = chosen(&entered, &fields)?;
-    let (from, to) = (field(&fields, "dari"), field(&fields, "ke"));
+    let fields = Fields::of(&entered, fields)?;
+    let numbers = chosen(&fields)?;
+    let told = |name| fields.get(name).unwrap_or_default().to_owned();
+    let (from, to) = (told("dari"), told("ke"));
     let staff = entered.staff.clone();
     let ship = move |office: &mut crate::office::Office<_>| {
         let (mut cards, mut refused) = (Vec::new(), Vec::new());
@@ -229,20 +232,14 @@ pub async fn send_cards(
     }
 }
 
-/// The numbers that a form chose; its key is checked.
-fn chosen(entered: &Entered, fields: &[(String, String)]) -> Result<Vec<String>, Trouble> {
-    entered.check(&field(fields, "kunci"))?;
-    let numbers = fields.iter().filter(|(name, _)| name == "kartu").map(|(_, number)| number.clone());
+/// The numbers that a form chose.
+fn chosen(fields: &Fields) -> Result<Vec<String>, Trouble> {
+    let numbers = fields.0.iter().filter(|(name, _)| name == "kartu").map(|(_, number)| number.clone());
     let numbers: Vec<String> = numbers.take(MAX_CARDS + 1).collect();
     if numbers.is_empty() || numbers.len() > MAX_CARDS {
         return Err(Trouble::Bad(format!("Pilih satu sampai {MAX_CARDS} kartu.")));
     }
     Ok(numbers)
-}
-
-/// What a form tells under a name.
-fn field(fields: &[(String, String)], name: &str) -> String {
-    fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
 /// Does an act in somebody's name; why not, where it is refused.
@@ -313,7 +310,7 @@ pub async fn receive(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Trouble> {
     only_handlers(&entered)?;
-    let numbers = chosen(&entered, &fields)?;
+    let numbers = chosen(&Fields::of(&entered, fields)?)?;
     let (staff, wanted) = (entered.staff.clone(), name.clone());
     let receive = move |office: &mut crate::office::Office<_>| {
         let one = shipment(&office.replica, &wanted)?.ok_or(ReplicaError::NotFound)?;

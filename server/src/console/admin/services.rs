@@ -15,6 +15,7 @@ use loket_core::time::today;
 use serde::Deserialize;
 use similar::{ChangeTag, TextDiff};
 
+use super::super::forms::upload;
 use super::super::page::{Page, Trouble, guard, send};
 use super::super::session::Entered;
 use super::only_admin;
@@ -127,19 +128,10 @@ pub async fn download(
 pub async fn check(
     State(app): State<Arc<App>>,
     entered: Entered,
-    mut form: Multipart,
+    form: Multipart,
 ) -> Result<Response, Trouble> {
     only_admin(&entered)?;
-    let (mut key, mut bytes) = (String::new(), Vec::new());
-    let unread = |_| Trouble::Bad("Berkas tidak terbaca: kirim lagi.".into());
-    while let Some(part) = form.next_field().await.map_err(unread)? {
-        match part.name().unwrap_or_default() {
-            "kunci" => key = part.text().await.map_err(unread)?,
-            "berkas" => bytes = part.bytes().await.map_err(unread)?.to_vec(),
-            _ => {}
-        }
-    }
-    entered.check(&key)?;
+    let (_, bytes) = upload(&entered, form).await?;
     if bytes.len() > MAX_FILE {
         return Err(Trouble::Bad(format!("Berkas layanan paling besar {} KiB.", MAX_FILE >> 10)));
     }

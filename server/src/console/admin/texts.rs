@@ -14,6 +14,7 @@ use loket_core::time::today;
 use loket_core::workflow::septets;
 use toml_edit::{DocumentMut, value};
 
+use super::super::forms::Fields;
 use super::super::page::{Page, Trouble, send};
 use super::super::session::Entered;
 use super::only_admin;
@@ -80,8 +81,7 @@ pub async fn change(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Trouble> {
     only_admin(&entered)?;
-    let key = fields.iter().find(|(name, _)| name == "kunci").map(|(_, key)| key.as_str());
-    entered.check(key.unwrap_or_default())?;
+    let Fields(fields) = Fields::of(&entered, fields)?;
     let file = current(&app, service).await?;
     let texts: Vec<(String, String)> = fields.into_iter().take(MAX_TEXTS).collect();
     let text = changed(&file, &texts, &today(now()).to_string()).ok_or_else(|| {
