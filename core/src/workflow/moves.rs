@@ -28,7 +28,7 @@ pub const MARK_CODES: [(&str, &str); 5] = [
 /// The need that tells what became of the old card.
 pub const NEED_OLD_CARD: &str = "kartu_lama";
 /// The need that names a card blank.
-pub const NEED_SERIAL: &str = "nomor_seri";
+pub const NEED_SERIAL: &str = crate::catalogue::line::SERIAL;
 
 /// Roles that may let a file in without its attachments.
 const RELEASE_ROLES: &[Role] = &[Role::FrontOffice, Role::Admin];
