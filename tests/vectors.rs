@@ -216,6 +216,27 @@ fn nothing_is_sent_of_a_partition_before_a_hasty_caller_has_heard_of_it() {
     assert!(certificate.is_some());
 }
 
+/// Two programs share a phone's folder, and one of them learns the newest receipt while the other has just said what it
+/// has in terms of the one before.
+#[test]
+fn a_base_that_is_replaced_in_the_middle_of_a_session_holds_up_nobody() {
+    let mut pair = Pair::new();
+    pair.work(1);
+    pair.record();
+    certify(&mut pair, SeededKey::new(77).public_key(), village());
+    let (mut caller, mut answerer, proof) = pair.proven();
+    let differ = sent(pair.up(&mut answerer, &proof)).remove(0);
+    let have = sent(caller.receive(&differ, &pair.phone, &pair.key).unwrap()).remove(0);
+    let mut down: std::collections::VecDeque<_> = sent(pair.up(&mut answerer, &have)).into();
+    pair.record();
+    while let Some(frame) = down.pop_front() {
+        for answer in pair.phone_takes(&mut caller, &frame, |_| {}) {
+            down.extend(pair.office_takes(&mut answerer, &answer, |_| {}));
+        }
+    }
+    assert!(caller.is_settled() && answerer.is_settled());
+}
+
 #[test]
 fn the_caller_is_answered_where_nothing_it_has_is_exchanged() {
     let mut pair = Pair::new();

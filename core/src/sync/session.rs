@@ -391,8 +391,12 @@ impl Session {
                 continue;
             };
             if have.heads.first() == Some(&ASK_WHOLE) {
-                self.peers.remove(&partition);
-                self.whole.insert(partition);
+                // What the caller had said was of use to nobody, and is answered once it has said it whole. What the
+                // answerer had said is lost on the caller alone, whose own vector stands.
+                if self.caller {
+                    self.peers.remove(&partition);
+                    self.whole.insert(partition);
+                }
                 let vector = library.vector(&partition)?;
                 answer.push(Have::whole(partition, &vector));
                 continue;
