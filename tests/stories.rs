@@ -28,5 +28,6 @@ pub mod script;
 mod secret;
 mod services;
 mod sms;
+mod stolen;
 mod walk;
 mod wire;

@@ -38,7 +38,7 @@ const IMPURE: [&str; 8] = [
 ];
 
 /// Every licence that a dependency may name, alone or among others.
-const LICENCES: [&str; 16] = [
+const LICENCES: [&str; 18] = [
     "0BSD",
     "Apache-2.0",
     "BSD-2-Clause",
@@ -54,7 +54,11 @@ const LICENCES: [&str; 16] = [
     "MPL-2.0",
     "Unicode-3.0",
     "Unlicense",
+    // LibTomCrypt, which comes with SQLCipher's source and is not compiled here.
+    "WTFPL",
     "Zlib",
+    // SQLite.
+    "blessing",
 ];
 
 fn root() -> &'static Path {

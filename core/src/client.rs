@@ -1,7 +1,7 @@
 //! The phone: a folder that holds an officer's applications, and everything an officer does with them.
 //!
-//! The folder has `phone.db` (the store: durable before anything is said to be saved), `device.key` (where the
-//! platform keeps no key), and `attachments/`. Processes may share it: each command reads what it needs inside
+//! The folder has `phone.db` (the store, encrypted: durable before anything is said to be saved), `attachments/`, and,
+//! where the platform keeps no keys, `device.key` and `store.key`. Processes may share it: each command reads what it needs inside
 //! its own transaction and remembers nothing between two.
 //!
 //! This is the only part of the core with a clock, dice, files and sockets; it hands them to the rest.
@@ -22,6 +22,7 @@ use crate::time::today;
 mod acts;
 mod address;
 mod attachments;
+mod clock;
 mod draft;
 mod edits;
 mod ended;
@@ -45,8 +46,9 @@ pub use draft::{Created, Draft, Ready};
 pub use edits::Attached;
 pub use enrol::{Enrolled, enrol, enrol_with};
 pub use form::{FormField, FormRequirement, FormView};
+pub use key::Keys;
 pub use profile::Profile;
-pub use sync::{Step, SyncReport, Watch, follow, sync};
+pub use sync::{Hints, Step, SyncReport, Watch, follow, sync};
 pub use tls::http_once;
 pub use view::Found;
 
@@ -150,10 +152,12 @@ pub struct Phone {
     files: AttachmentStore,
     profile: Profile,
     dir: PathBuf,
+    /// The newest time that the office had told when it was opened.
+    told: i64,
 }
 
 impl Phone {
-    /// Opens the phone in this folder, with the key that lies in it.
+    /// Opens the phone in this folder with the keys that lie in it.
     ///
     /// # Errors
     /// [`ClientError::NotEnrolled`] where there is none.
@@ -162,30 +166,32 @@ impl Phone {
         if !dir.join(STORE).exists() {
             return Err(ClientError::NotEnrolled);
         }
-        let signer = key::read(dir)?.ok_or(ClientError::NotEnrolled)?;
-        Self::open_with(dir, Arc::new(signer))
+        Self::open_with(dir, &Keys::read(dir)?)
     }
 
-    /// Opens the phone in this folder with a key that is kept elsewhere: the platform's keystore.
+    /// Opens the phone in this folder with keys that are kept elsewhere: by the platform's keystore.
     ///
     /// # Errors
     /// [`ClientError::NotEnrolled`] where there is none.
-    pub fn open_with(dir: impl AsRef<Path>, signer: Arc<dyn Signer>) -> Result<Self, ClientError> {
+    pub fn open_with(dir: impl AsRef<Path>, keys: &Keys) -> Result<Self, ClientError> {
         let dir = dir.as_ref();
         if !dir.join(STORE).exists() {
             return Err(ClientError::NotEnrolled);
         }
-        let store = SqliteStore::open(dir.join(STORE), Durability::Power)?;
+        let store = SqliteStore::open_encrypted(dir.join(STORE), Durability::Power, &keys.store)?;
+        let signer = Arc::clone(&keys.signer);
         let profile = Profile::read(&store)?.ok_or(ClientError::NotEnrolled)?;
         if profile.device != signer.author() {
             return Err(ClientError::refused(
-                "kunci perangkat bukan kunci yang didaftarkan: pulihkan device.key, atau daftarkan folder baru",
+                "kunci perangkat bukan kunci yang didaftarkan: pulihkan kuncinya, atau daftarkan folder baru",
             ));
         }
         let mut replica = Replica::open(store, profile.office)?;
         mark::check(&mut replica, &dir.join(STORE))?;
         let files = AttachmentStore::open(dir.join(ATTACHMENTS))?;
-        Ok(Self { replica, signer, files, profile, dir: dir.to_owned() })
+        let mut phone = Self { replica, signer, files, profile, dir: dir.to_owned(), told: 0 };
+        phone.told = clock::told(&phone)?;
+        Ok(phone)
     }
 
     /// After the medium failed: opens the store anew, checks it, and only then lets it be used.
@@ -247,13 +253,13 @@ impl Phone {
 
     /// The services that may be filed today, in the catalogue's order.
     pub fn services(&self) -> Vec<Arc<ServiceFile>> {
-        let (catalogue, day) = (self.replica.catalogue(), today(now()));
+        let (catalogue, day) = (self.replica.catalogue(), today(self.now()));
         catalogue.services().filter_map(|service| catalogue.current(service, day)).collect()
     }
 }
 
 /// The device's clock, seconds since 1970. A claim: order never depends on it.
-pub(crate) fn now() -> i64 {
+fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -34,6 +34,11 @@ pub enum StoreError {
     /// The medium failed or the file is damaged: stop acknowledging, reopen, check.
     #[error("penyimpanan rusak atau tidak terbaca: {0}")]
     Broken(String),
+    /// The file does not open with this key: it is encrypted with another, or is no store.
+    #[error(
+        "penyimpanan tidak terbuka dengan kunci ini: buka kunci HP, atau daftarkan HP ini lagi di folder baru"
+    )]
+    Locked,
     /// The caller broke the store's contract (a defect of this program).
     #[error("defect: {0}")]
     Misuse(&'static str),

@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use loket_core::client::STORE;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -442,6 +443,24 @@ impl Phone {
     pub fn sync(&self) -> Value {
         self.run(&["sync"])
     }
+}
+
+/// Everything that a phone's store keeps, deciphered with the key that lies beside it: what somebody with that key could
+/// read. Of the file as it lies there, see [`Phone::path`].
+///
+/// # Panics
+/// Where it cannot be opened.
+pub fn deciphered(phone: &Path) -> Vec<u8> {
+    let out = tempfile::tempdir().unwrap();
+    let plain = out.path().join("plain.db");
+    let key = fs::read(phone.join("store.key")).unwrap();
+    let store = rusqlite::Connection::open(phone.join(STORE)).unwrap();
+    let key = format!("x'{}'", data_encoding::HEXLOWER.encode(&key));
+    store.pragma_update_and_check(None, "key", key, |_| Ok(())).unwrap();
+    store.execute("ATTACH DATABASE ?1 AS plain KEY ''", [plain.to_str().unwrap()]).unwrap();
+    store.query_row("SELECT sqlcipher_export('plain')", [], |_| Ok(())).unwrap();
+    store.execute("DETACH DATABASE plain", []).unwrap();
+    fs::read(plain).unwrap()
 }
 
 /// Opens an exported document with Automerge's own JavaScript: `{heads, values}`.

@@ -52,18 +52,32 @@ fn figures_of_the_library() {
     println!("{}", python("figures.py"));
 }
 
-#[test]
-fn a_day_in_kotlin() {
+/// Runs a Maven project on the library with an office of its own.
+fn maven(project: &Path) {
     let (office, bindings) = (Office::new(), tempfile::tempdir().unwrap());
     let server = office.serve();
     generate("kotlin", bindings.path());
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("kotlin");
     let library = library();
     let mut maven = Command::new("mvn");
     maven.args(["-B", "-q", "-f"]).arg(project.join("pom.xml")).arg("test");
     maven.arg(format!("-Dloket.bindings={}", bindings.path().display()));
     maven.arg(format!("-Dloket.build={}", bindings.path().join("target").display()));
     maven.arg(format!("-Dloket.library={}", library.parent().unwrap().display()));
+    maven.env("LOKET_TENTH", root().join("examples/tenth-service/kunjungan-rumah.toml"));
     let done = run_within(COMPILER_LIMIT, at(&mut maven, &office, &server));
     assert!(done.success, "{}\n{}", done.stdout, done.stderr);
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+#[test]
+fn a_day_in_kotlin() {
+    maven(&root().join("tests/kotlin"));
+}
+
+#[test]
+fn a_day_on_the_screens_of_android() {
+    maven(&root().join("examples/android"));
 }

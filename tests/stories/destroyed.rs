@@ -8,11 +8,12 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use aho_corasick::AhoCorasick;
+use loket_core::client::{Keys, STORE};
 use loket_core::journal::body::NONCE;
 use loket_core::journal::{Body, Content, EntryHash, Partition, encode};
 use loket_core::store::sqlite::SqliteStore;
 use loket_core::store::{Query, Store, Table};
-use loket_tests::{Office, Phone, VILLAGE};
+use loket_tests::{Office, Phone, VILLAGE, deciphered};
 
 use super::script::{Application, Person, begin, fill, items, sound, text};
 
@@ -37,7 +38,7 @@ fn traces(phone: &Phone, papers: &Path, application: &Application, traces: &mut 
     }
     let place: Partition = VILLAGE.parse().unwrap();
     let id = EntryHash::from_hex(&application.id).unwrap();
-    let store = SqliteStore::read_only(phone.path().join("phone.db")).unwrap();
+    let store = opened(phone);
     for (_, entry) in store.entries(&place, Query::Application(&id), 1000).unwrap() {
         let Content::Present(body) = entry.content else { continue };
         // What decisions name by its hash stays: requests, frozen changes and scans.
@@ -58,10 +59,16 @@ fn traces(phone: &Phone, papers: &Path, application: &Application, traces: &mut 
     }
 }
 
+/// The phone's store, with its key: what its files hold is noise to everybody else.
+fn opened(phone: &Phone) -> SqliteStore {
+    let key = Keys::read(phone.path()).unwrap().store;
+    SqliteStore::read_only_encrypted(phone.path().join(STORE), &key).unwrap()
+}
+
 /// What the phone keeps of applications, one behind the other.
 fn everything(phone: &Phone, applications: &[(usize, &Application)]) -> Vec<u8> {
     let place: Partition = VILLAGE.parse().unwrap();
-    let store = SqliteStore::read_only(phone.path().join("phone.db")).unwrap();
+    let store = opened(phone);
     let mut all = Vec::new();
     for (_, application) in applications {
         let id = EntryHash::from_hex(&application.id).unwrap();
@@ -79,14 +86,15 @@ fn everything(phone: &Phone, applications: &[(usize, &Application)]) -> Vec<u8> 
 fn holding(folder: &Path, wanted: &AhoCorasick) -> Vec<String> {
     let (mut folders, mut found) = (vec![folder.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
+        for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
                 continue;
             }
-            // A file may go while we look.
-            let Ok(bytes) = fs::read(&path) else { continue };
+            // A file may go while we look. A phone's store is noise without its key.
+            let store = path.ends_with(STORE);
+            let Ok(bytes) = (if store { Ok(deciphered(&folder)) } else { fs::read(&path) }) else { continue };
             if let Some(at) = wanted.find(&bytes) {
                 let around = bytes[at.start().saturating_sub(16)..at.end()].escape_ascii();
                 found.push(format!("{} at {}: {around}", path.display(), at.start()));

@@ -5,7 +5,7 @@ use super::edits::service_of;
 use super::fields::unknown;
 use super::pen::Pen;
 use super::profile::role_text;
-use super::{ClientError, Phone, now};
+use super::{ClientError, Phone};
 use crate::catalogue::{ActKind, ActRef, Need, Role, Service};
 use crate::checks::Missing;
 use crate::journal::body::frozen_digest;
@@ -207,7 +207,7 @@ fn submit(
         ));
     }
     check_turn(service, &state, &act, role)?;
-    let missing = pen.replica.missing(&case, now())?;
+    let missing = pen.replica.missing(&case, pen.now)?;
     if !missing.is_empty() {
         return Err(ReplicaError::refused(lacking(&missing)));
     }

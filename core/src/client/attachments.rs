@@ -1,6 +1,7 @@
 //! Scans to the office: over HTTP beside the session, in pieces, resumed wherever they stopped.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use reqwest::{Client, Method, Response, StatusCode};
@@ -10,7 +11,7 @@ use super::address::Address;
 use super::enrol::blocking;
 use super::socket::Bytes;
 use super::tls;
-use super::{ClientError, now};
+use super::{ClientError, clock, now};
 use crate::attachment::{AttachmentStore, token};
 use crate::identity::Signer;
 use crate::journal::{AttachmentHash, AuthorId, Partition};
@@ -25,6 +26,8 @@ const PIECE_TIMEOUT: Duration = Duration::from_secs(150);
 const ATTEMPTS: u32 = 4;
 /// Pause before the second try; it doubles.
 const PAUSE: Duration = Duration::from_millis(500);
+/// By how much a clock may be off without a token being refused for it, in seconds.
+const CLOCK_SLACK: u64 = 600;
 /// Bytes that a request and its answer take besides their bodies, about: the library does not tell.
 const HEADERS: (u64, u64) = (380, 160);
 
@@ -57,6 +60,8 @@ pub(super) struct Uploader {
     pub files: AttachmentStore,
     pub bytes: Arc<Bytes>,
     pub news: mpsc::Sender<News>,
+    /// By how much the office's clock is ahead of this one, in seconds: a token of a wrong time opens nothing.
+    pub ahead: AtomicI64,
 }
 
 /// How a request ended.
@@ -135,7 +140,8 @@ impl Uploader {
         piece: Option<(u64, Vec<u8>)>,
     ) -> Result<Answer, ClientError> {
         let path = format!("/v1/attachments/{}/{}", upload.partition, upload.hash);
-        let token = token::make(&*self.signer, &self.office, &path, now())?;
+        let time = now().saturating_add(self.ahead.load(Ordering::Relaxed));
+        let token = token::make(&*self.signer, &self.office, &path, time)?;
         let mut request = client
             .request(method, self.address.http(&path))
             .header("authorization", token)
@@ -152,11 +158,23 @@ impl Uploader {
         self.bytes.add(sent, HEADERS.1);
         self.bytes.turn();
         let response = response.map_err(|error| tls::sentence(&error))?;
-        let answer = read(&response);
+        let answer = self.judge(&response);
         // The body is read to its end, so that the connection serves the next request.
         let body = response.bytes().await.map_err(|error| tls::sentence(&error))?;
         self.bytes.add(0, body.len() as u64);
         answer
+    }
+
+    /// What an answer means. One that a wrong clock explains is worth another try by the office's.
+    fn judge(&self, response: &Response) -> Result<Answer, ClientError> {
+        let said = response.headers().get("date").and_then(|date| date.to_str().ok()).and_then(clock::ahead);
+        let known = said.map_or(0, |said| self.ahead.swap(said, Ordering::Relaxed).abs_diff(said));
+        match read(response) {
+            Ok(Answer::NotWanted) if known > CLOCK_SLACK => {
+                Err(ClientError::Network("jam HP berbeda dari jam Dinas: lampiran dicoba lagi".into()))
+            }
+            answer => answer,
+        }
     }
 }
 

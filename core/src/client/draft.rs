@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::fields::{check_size, known_requirement, operation, unknown};
 use super::pen::Pen;
-use super::{ClientError, Phone, now};
+use super::{ClientError, Phone};
 use crate::attachment::{AttachmentError, MAX_ATTACHMENT};
 use crate::catalogue::{Privacy, ServiceFile};
 use crate::journal::body::{Op, Value};
@@ -82,7 +82,7 @@ pub struct Created {
 impl Phone {
     /// Checks a new application; nothing is written.
     pub fn check(&self, draft: &Draft) -> Result<Ready, ClientError> {
-        let file = self.replica.catalogue().current(&draft.service, today(now()));
+        let file = self.replica.catalogue().current(&draft.service, today(self.now()));
         let file =
             file.ok_or_else(|| unknown("layanan", &draft.service, self.replica.catalogue().services()))?;
         let variant = variant_of(&file, draft.variant.as_deref())?;

@@ -1,8 +1,7 @@
 //! Enrolment: a folder becomes a phone.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
@@ -11,7 +10,7 @@ use serde::Deserialize;
 use super::address::Address;
 use super::profile::{Profile, role_from};
 use super::sync::sync;
-use super::{ClientError, Phone, STORE, key, tls};
+use super::{ClientError, Keys, Phone, STORE, tls};
 use crate::enrol::{Code, Granted, proves};
 use crate::identity::{PublicKey, Signer};
 use crate::journal::{AuthorId, Partition};
@@ -46,7 +45,7 @@ struct Answer {
     mac: String,
 }
 
-/// Enrols the folder at the office, with a key that is made in it, and fetches what the office has for it. The
+/// Enrols the folder at the office, with keys that are made in it, and fetches what the office has for it. The
 /// folder may exist; what is in it and not ours is left alone.
 ///
 /// # Errors
@@ -56,20 +55,20 @@ pub async fn enrol(dir: &Path, url: &str, code: &str) -> Result<Enrolled, Client
     enrol_with(dir, url, code, None).await
 }
 
-/// As [`enrol`], with a key that the platform keeps.
+/// As [`enrol`], with keys that are kept elsewhere: by the platform.
 pub async fn enrol_with(
     dir: &Path,
     url: &str,
     code: &str,
-    signer: Option<Arc<dyn Signer>>,
+    keys: Option<Keys>,
 ) -> Result<Enrolled, ClientError> {
     let address: Address =
         url.parse().map_err(|error: super::NotAnAddress| ClientError::refused(error.to_string()))?;
     let code: Code =
         code.parse().map_err(|error: crate::enrol::NotACode| ClientError::refused(error.to_string()))?;
     let at = dir.to_owned();
-    let (signer, before) = blocking(move || prepare(&at, signer)).await?;
-    let profile = ask(address, &code, &*signer).await?;
+    let (keys, before) = blocking(move || prepare(&at, keys)).await?;
+    let profile = ask(address, &code, &*keys.signer).await?;
     if before.is_some_and(|office| office != profile.office) {
         return Err(ClientError::refused(
             "folder ini berisi pekerjaan untuk Dinas lain: pilih folder kosong dengan --dir",
@@ -78,35 +77,36 @@ pub async fn enrol_with(
     let (device, role) = (profile.device, super::profile::role_text(profile.role));
     let partitions = profile.partitions.clone();
     let at = dir.to_owned();
-    let phone = blocking(move || keep(&at, &profile, signer)).await?;
+    let phone = blocking(move || keep(&at, &profile, &keys)).await?;
     let unsynced = sync(phone, &mut |_| {}).await.err().map(|error| error.to_string());
     Ok(Enrolled { device, role, partitions, unsynced })
 }
 
 /// Makes the folder and the key, unless somebody is enrolled there whose certificates hold. Where they have ended, the
 /// device is enrolled anew with the key it has, and keeps what it holds: the office of before is returned too.
-fn prepare(
-    dir: &Path,
-    signer: Option<Arc<dyn Signer>>,
-) -> Result<(Arc<dyn Signer>, Option<PublicKey>), ClientError> {
+fn prepare(dir: &Path, keys: Option<Keys>) -> Result<(Keys, Option<PublicKey>), ClientError> {
     fs::create_dir_all(dir)?;
+    let keys = match keys {
+        Some(keys) => keys,
+        // The keys are durable before the office hears of the device: after a lost answer the same one asks again.
+        None => Keys::read_or_make(dir)?,
+    };
     let profile = match dir.join(STORE).exists() {
-        true => Profile::read(&SqliteStore::open(dir.join(STORE), Durability::Power)?)?,
+        true => Profile::read(&open(dir, &keys)?)?,
         false => None,
     };
-    let signer = match signer {
-        Some(signer) => signer,
-        // The key is durable before the office hears of it: after a lost answer the same device asks again.
-        None => Arc::new(key::read_or_make(dir)?),
-    };
-    let Some(profile) = profile else { return Ok((signer, None)) };
-    if !Phone::open_with(dir, Arc::clone(&signer))?.has_ended()? {
+    let Some(profile) = profile else { return Ok((keys, None)) };
+    if !Phone::open_with(dir, &keys)?.has_ended()? {
         return Err(ClientError::refused(format!(
             "folder ini sudah terdaftar di {}: langsung dipakai saja, atau pilih folder lain dengan --dir",
             profile.address.host()
         )));
     }
-    Ok((signer, Some(profile.office)))
+    Ok((keys, Some(profile.office)))
+}
+
+fn open(dir: &Path, keys: &Keys) -> Result<SqliteStore, ClientError> {
+    Ok(SqliteStore::open_encrypted(dir.join(STORE), Durability::Power, &keys.store)?)
 }
 
 async fn ask(address: Address, code: &Code, signer: &dyn Signer) -> Result<Profile, ClientError> {
@@ -157,11 +157,11 @@ fn read(
     Some(Profile { address, office, device: device.author(), role, partitions })
 }
 
-fn keep(dir: &Path, profile: &Profile, signer: Arc<dyn Signer>) -> Result<Phone, ClientError> {
-    let mut store = SqliteStore::open(dir.join(STORE), Durability::Power)?;
+fn keep(dir: &Path, profile: &Profile, keys: &Keys) -> Result<Phone, ClientError> {
+    let mut store = open(dir, keys)?;
     transaction(&mut store, |store| profile.write(store))?;
     drop(store);
-    Phone::open_with(PathBuf::from(dir), signer)
+    Phone::open_with(dir, keys)
 }
 
 fn not_an_office() -> ClientError {
@@ -216,7 +216,7 @@ mod tests {
         fs::write(dir.path().join("catatan.txt"), "milik orang").unwrap();
         let (first, _) = prepare(dir.path(), None).unwrap();
         let (second, _) = prepare(dir.path(), None).unwrap();
-        assert_eq!(first.author(), second.author());
+        assert_eq!(first.signer.author(), second.signer.author());
         assert_eq!(fs::read_to_string(dir.path().join("catatan.txt")).unwrap(), "milik orang");
         #[cfg(unix)]
         {
@@ -228,11 +228,11 @@ mod tests {
         let profile = Profile {
             address: "ws://127.0.0.1:1".parse().unwrap(),
             office: SeededKey::new(1).public_key(),
-            device: first.author(),
+            device: first.signer.author(),
             role: crate::catalogue::Role::OperatorDesa,
             partitions: vec!["33.12.08.2002".parse().unwrap()],
         };
-        let phone = keep(dir.path(), &profile, first).unwrap();
+        let phone = keep(dir.path(), &profile, &first).unwrap();
         assert_eq!(*phone.profile(), profile);
         let again = prepare(dir.path(), None).err().unwrap().to_string();
         assert!(again.contains("sudah terdaftar"), "{again}");

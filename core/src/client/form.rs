@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::edits::service_of;
-use super::{ClientError, Phone, now};
+use super::{ClientError, Phone};
 use crate::catalogue::ServiceFile;
 use crate::checks::{self, Attached};
 
@@ -52,7 +52,7 @@ impl Phone {
         let conflicts: BTreeSet<String> =
             case.document.conflicts().into_iter().map(|conflict| conflict.register).collect();
         let (fields, requirements) =
-            self.replica.with_form(&case, &registers, &conflicts, now(), |form| {
+            self.replica.with_form(&case, &registers, &conflicts, self.now(), |form| {
                 let fields = form.service.fields.iter().enumerate();
                 let fields =
                     fields.filter(|(_, field)| form.asks_field(field)).map(|(place, field)| FormField {

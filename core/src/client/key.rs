@@ -1,48 +1,103 @@
-//! The device's key in a file, where the platform keeps none.
+//! The keys of a phone, and the files that they lie in where the platform keeps none.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
 
 use super::ClientError;
-use crate::identity::SoftwareKey;
+use crate::identity::{Signer, SoftwareKey};
+use crate::store::sqlite::{STORE_KEY, StoreKey};
 
-/// Name of the key in a phone's folder.
-const KEY: &str = "device.key";
+/// Name of the device's key in a folder of keys.
+const DEVICE: &str = "device.key";
+/// Name of the store's key there.
+const STORE: &str = "store.key";
 /// Longest key file that is read, in bytes; a PKCS #8 document of this kind has 138.
 const MAX_KEY: u64 = 4096;
 
-/// The key in this folder, if there is one.
-pub(super) fn read(dir: &Path) -> Result<Option<SoftwareKey>, ClientError> {
-    let file = match File::open(dir.join(KEY)) {
+/// What a phone is opened with.
+#[derive(Clone)]
+pub struct Keys {
+    /// What it signs with.
+    pub signer: Arc<dyn Signer>,
+    /// What its store is encrypted with.
+    pub store: StoreKey,
+}
+
+impl Keys {
+    /// The keys that lie in this folder.
+    ///
+    /// # Errors
+    /// [`ClientError::NotEnrolled`] where one is lacking; a refusal where a file is no key.
+    pub fn read(dir: &Path) -> Result<Self, ClientError> {
+        let device = read(&dir.join(DEVICE))?.ok_or(ClientError::NotEnrolled)?;
+        let store = read(&dir.join(STORE))?.ok_or(ClientError::NotEnrolled)?;
+        Self::of(&device, &store)
+    }
+
+    /// The keys that lie in this folder; new ones, durable and for their owner alone, for those that are lacking.
+    pub fn read_or_make(dir: &Path) -> Result<Self, ClientError> {
+        let device = read_or_make(dir, DEVICE, || {
+            let (_, document) = SoftwareKey::generate()?;
+            Ok(document.into())
+        })?;
+        let store = read_or_make(dir, STORE, || {
+            let mut bytes = Zeroizing::new(vec![0; STORE_KEY]);
+            getrandom::fill(&mut bytes)
+                .map_err(|_| ClientError::refused("sistem tidak memberi bilangan acak: ulangi"))?;
+            Ok(bytes)
+        })?;
+        Self::of(&device, &store)
+    }
+
+    fn of(device: &[u8], store: &[u8]) -> Result<Self, ClientError> {
+        let none = |name: &str| {
+            ClientError::refused(format!(
+                "{name} bukan kunci perangkat Loket: pulihkan, atau pakai folder lain"
+            ))
+        };
+        let signer = SoftwareKey::from_pkcs8(device).map_err(|_| none(DEVICE))?;
+        let store = store.try_into().map_err(|_| none(STORE))?;
+        Ok(Self { signer: Arc::new(signer), store: StoreKey::new(store) })
+    }
+}
+
+/// What stands in a key's file, if there is one.
+fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, ClientError> {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let mut document = Vec::new();
+    let mut document = Zeroizing::new(Vec::new());
     file.take(MAX_KEY).read_to_end(&mut document)?;
-    let key = SoftwareKey::from_pkcs8(&document)
-        .map_err(|_| ClientError::refused("device.key bukan kunci perangkat Loket: pakai folder lain"))?;
-    Ok(Some(key))
+    Ok(Some(document))
 }
 
-/// The key in this folder; a new one, durable and for its owner alone, where there is none.
-pub(super) fn read_or_make(dir: &Path) -> Result<SoftwareKey, ClientError> {
-    if let Some(key) = read(dir)? {
+fn read_or_make(
+    dir: &Path,
+    name: &str,
+    make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, ClientError>,
+) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+    let path = dir.join(name);
+    if let Some(key) = read(&path)? {
         return Ok(key);
     }
-    let (key, document) = SoftwareKey::generate()?;
+    let key = make()?;
     // Written under another name first: a cut leaves no half key behind.
-    let new = dir.join(format!("{KEY}.{}", std::process::id()));
+    let new = dir.join(format!("{name}.{}", std::process::id()));
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&new)?;
-    file.write_all(&document)?;
+    file.write_all(&key)?;
     file.sync_all()?;
     // A link and not a renaming: where another process was first, its key stays.
-    let linked = fs::hard_link(&new, dir.join(KEY));
+    let linked = fs::hard_link(&new, &path);
     fs::remove_file(&new)?;
     if cfg!(unix) {
         File::open(dir)?.sync_all()?;
@@ -50,7 +105,7 @@ pub(super) fn read_or_make(dir: &Path) -> Result<SoftwareKey, ClientError> {
     match linked {
         Ok(()) => Ok(key),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            read(dir)?.ok_or(ClientError::NotEnrolled)
+            read(&path)?.ok_or(ClientError::NotEnrolled)
         }
         Err(error) => Err(error.into()),
     }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use super::{ClientError, Phone, now};
+use super::{ClientError, Phone};
 use crate::journal::{EntryHash, Partition};
 use crate::replica::case::Case;
 use crate::replica::write::{Asked, Author, Opening};
@@ -27,13 +27,13 @@ impl Phone {
         &mut self,
         work: impl FnOnce(&mut Pen<'_>) -> Result<T, ReplicaError>,
     ) -> Result<T, ClientError> {
-        let signer = self.signer.clone();
+        let (signer, now) = (self.signer.clone(), self.now());
         let failed = Cell::new(false);
         let mut dice = |bytes: &mut [u8]| failed.set(failed.get() || getrandom::fill(bytes).is_err());
         let value = self.replica.transaction(|replica| {
             let epoch = replica.epoch(&mut dice)?;
             let author = Author { signer: &*signer, epoch };
-            let mut pen = Pen { replica, now: now(), author, dice: &mut dice, touched: BTreeSet::new() };
+            let mut pen = Pen { replica, now, author, dice: &mut dice, touched: BTreeSet::new() };
             let value = work(&mut pen)?;
             pen.seal()?;
             if failed.get() {

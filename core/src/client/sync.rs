@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -27,6 +28,9 @@ use crate::store::StoreError;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// Without news, this long after everything was sent, the answers are not waited for any longer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Without a word of the session, this long while something is still expected, it is begun anew: pings alone say only that
+/// somebody is there.
+const STALL_TIMEOUT: Duration = Duration::from_secs(300);
 /// For both sides to prove who they are.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(60);
 /// For a farewell to leave.
@@ -39,6 +43,9 @@ const OUTGOING: usize = 64;
 const PAUSE: Duration = Duration::from_millis(500);
 /// What the office took no more of today is offered again after this.
 const ALLOWANCE_PAUSE: Duration = Duration::from_secs(3600);
+/// What is told while scans wait for a better moment.
+const SCANS_WAIT: &str =
+    "lampiran menunggu: dikirim begitu ada jaringan tanpa kuota, baterai cukup, atau Anda mengizinkan";
 /// Longest pause before calling again.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
@@ -85,6 +92,23 @@ pub enum Step {
     Lost(String, Duration),
 }
 
+/// What the platform says of network and battery while a sync goes on.
+#[derive(Debug, Default)]
+pub struct Hints {
+    scans_wait: AtomicBool,
+}
+
+impl Hints {
+    /// Whether scans wait for a better moment; entries always go.
+    pub fn set_scans_wait(&self, wait: bool) {
+        self.scans_wait.store(wait, Ordering::Relaxed);
+    }
+
+    fn scans_wait(&self) -> bool {
+        self.scans_wait.load(Ordering::Relaxed)
+    }
+}
+
 /// Who is told how it goes on.
 pub type Watch<'a> = &'a mut (dyn FnMut(Step) + Send);
 
@@ -95,7 +119,7 @@ pub type Watch<'a> = &'a mut (dyn FnMut(Step) + Send);
 /// outstanding. What was moved stays moved.
 pub async fn sync(phone: Phone, watch: Watch<'_>) -> Result<SyncReport, ClientError> {
     let mut total = Total::default();
-    run(phone, &mut total, false, watch).await?;
+    run(phone, &mut total, Manner { follow: false, hints: Arc::default() }, watch).await?;
     Ok(total.report())
 }
 
@@ -107,6 +131,7 @@ pub async fn sync(phone: Phone, watch: Watch<'_>) -> Result<SyncReport, ClientEr
 pub async fn follow(
     dir: &std::path::Path,
     open: impl Fn(&std::path::Path) -> Result<Phone, ClientError>,
+    hints: Arc<Hints>,
     stop: impl Future<Output = ()>,
     watch: Watch<'_>,
 ) -> Result<SyncReport, ClientError> {
@@ -122,7 +147,7 @@ pub async fn follow(
         }
         let ended = tokio::select! {
             () = &mut stop => return Ok(total.report()),
-            ended = run(phone, &mut total, true, watch) => ended,
+            ended = run(phone, &mut total, Manner { follow: true, hints: Arc::clone(&hints) }, watch) => ended,
         };
         let error =
             ended.err().unwrap_or_else(|| ClientError::Network("sambungan ditutup oleh Dinas".into()));
@@ -195,7 +220,7 @@ struct Connection<'a, 'w> {
     writer: JoinHandle<()>,
     total: &'a mut Total,
     watch: &'a mut (dyn FnMut(Step) + Send + 'w),
-    follow: bool,
+    manner: Manner,
     /// Something was sent since the last frame came.
     turned: bool,
     /// When news last came: a frame, a piece of a scan.
@@ -208,6 +233,13 @@ struct Connection<'a, 'w> {
     beyond: Option<Instant>,
 }
 
+/// How a connection is led.
+struct Manner {
+    /// Until it is stopped, and not until all is done.
+    follow: bool,
+    hints: Arc<Hints>,
+}
+
 /// Where the uploads stand.
 struct Scans {
     news: mpsc::Receiver<News>,
@@ -215,6 +247,8 @@ struct Scans {
     task: Option<JoinHandle<()>>,
     /// Whether there may be some that were not looked at.
     due: bool,
+    /// Whether it was told that they wait.
+    waiting: bool,
     done: usize,
     of: usize,
 }
@@ -228,7 +262,7 @@ impl Drop for Connection<'_, '_> {
     }
 }
 
-async fn run(phone: Phone, total: &mut Total, follow: bool, watch: Watch<'_>) -> Result<(), ClientError> {
+async fn run(phone: Phone, total: &mut Total, manner: Manner, watch: Watch<'_>) -> Result<(), ClientError> {
     let address = phone.profile().address.clone();
     let (sink, frames) = socket::connect(&address, &total.bytes).await?.split();
     let (outgoing, queue) = mpsc::channel(OUTGOING);
@@ -243,11 +277,11 @@ async fn run(phone: Phone, total: &mut Total, follow: bool, watch: Watch<'_>) ->
         writer,
         total,
         watch,
-        follow,
+        manner,
         turned: false,
         news_at: now,
         heard: (0, now),
-        scans: Scans { news, give, task: None, due: true, done: 0, of: 0 },
+        scans: Scans { news, give, task: None, due: true, waiting: false, done: 0, of: 0 },
         opened: false,
         told: false,
         beyond: None,
@@ -406,11 +440,18 @@ impl Connection<'_, '_> {
         if !self.opened && self.news_at.elapsed() > GREETING_TIMEOUT {
             return Err(ClientError::TimedOut("Dinas tidak menjawab salam: ulangi nanti".into()));
         }
-        if !self.follow && settled && self.scans.task.is_none() && self.news_at.elapsed() > ANSWER_TIMEOUT {
+        if !settled && self.scans.task.is_none() && self.news_at.elapsed() > STALL_TIMEOUT {
+            return Err(ClientError::TimedOut("Dinas tidak melanjutkan sinkronisasi: ulangi".into()));
+        }
+        if !self.manner.follow
+            && settled
+            && self.scans.task.is_none()
+            && self.news_at.elapsed() > ANSWER_TIMEOUT
+        {
             return Err(self.too_late().await?);
         }
         let frames = self.with(Engine::look).await?;
-        let news = !frames.is_empty();
+        let news = !frames.is_empty() || self.scans.waiting && !self.manner.hints.scans_wait();
         if news {
             self.scans.due = true;
             self.told = false;
@@ -422,7 +463,7 @@ impl Connection<'_, '_> {
     /// The office takes no more of this device's today. Who only syncs once is told; who follows goes on with
     /// everything else.
     fn wait_for_tomorrow(&mut self) -> Result<(), ClientError> {
-        if !self.follow {
+        if !self.manner.follow {
             return Err(ClientError::Allowance);
         }
         if self.beyond.is_none() {
@@ -468,13 +509,18 @@ impl Connection<'_, '_> {
         if ended {
             return Err(ClientError::Ended);
         }
-        Ok(!self.follow)
+        Ok(!self.manner.follow)
     }
 
     /// Starts to send scans, if there are any.
     async fn start_scans(&mut self) -> Result<bool, ClientError> {
         let uploads = self.with(|engine| engine.uploads()).await?;
-        if uploads.is_empty() {
+        let wait = self.manner.hints.scans_wait() && !uploads.is_empty();
+        if !std::mem::replace(&mut self.scans.waiting, wait) && wait {
+            (self.watch)(Step::Waits(SCANS_WAIT.to_owned()));
+        }
+        if wait || uploads.is_empty() {
+            self.scans.due = wait;
             return Ok(false);
         }
         self.scans.of += uploads.len();
@@ -489,6 +535,7 @@ impl Connection<'_, '_> {
                     files: phone.files().clone(),
                     bytes,
                     news,
+                    ahead: AtomicI64::new(0),
                 })
             })
             .await?;

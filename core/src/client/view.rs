@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ClientError, Phone, now};
+use super::{ClientError, Phone};
 use crate::checks::{Missing, WarningState};
 use crate::journal::{EntryHash, Partition};
 use crate::number::Number;
@@ -91,7 +91,7 @@ impl Phone {
         let found = self.find(name)?;
         let mark = self.mark(&found)?;
         let case = self.replica.judged_case(&found.partition, &found.id)?;
-        let (now, mark, me) = (now(), mark.as_str(), Some(self.author()));
+        let (now, mark, me) = (self.now(), mark.as_str(), Some(self.author()));
         let around = Surroundings { now, mark, sms: &|_| None, staff: &|_| None, me };
         Ok(self.replica.show(&case, &around)?)
     }
@@ -100,14 +100,14 @@ impl Phone {
     pub fn missing(&self, name: &str) -> Result<Vec<Missing>, ClientError> {
         let found = self.find(name)?;
         let case = self.replica.case(&found.partition, &found.id)?;
-        Ok(self.replica.missing(&case, now())?)
+        Ok(self.replica.missing(&case, self.now())?)
     }
 
     /// What to look at before it is submitted.
     pub fn warnings(&self, name: &str) -> Result<Vec<WarningState>, ClientError> {
         let found = self.find(name)?;
         let case = self.replica.case(&found.partition, &found.id)?;
-        Ok(self.replica.warnings(&case, now())?)
+        Ok(self.replica.warnings(&case, self.now())?)
     }
 
     /// Its open conflicts, as JSON.

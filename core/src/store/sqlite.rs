@@ -22,8 +22,11 @@ use super::{Query, Row, Store, StoreError, Table};
 use crate::journal::{Content, EntryHash, Header, JournalId, Partition, StoredEntry};
 use scattered::is_scattered;
 
+mod key;
 mod mend;
 mod scattered;
+
+pub use key::{STORE_KEY, StoreKey};
 
 /// How long to wait for another process that holds the store.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,6 +86,8 @@ pub struct SqliteStore {
     failed: bool,
     path: PathBuf,
     durability: Durability,
+    /// What the file is encrypted with, if it is.
+    key: Option<StoreKey>,
     /// Tells others that the store is in use; none where it is only read.
     presence: Option<mend::Presence>,
     /// Whether the names of the files in the store's folder are durable.
@@ -101,11 +106,27 @@ impl SqliteStore {
     /// [`StoreError::Broken`] for a file that is not a store, or one of a later version of this program, or where
     /// what a crash left in the log cannot be made durable.
     pub fn open(path: impl AsRef<Path>, durability: Durability) -> Result<Self, StoreError> {
+        Self::prepare(path.as_ref(), durability, None)
+    }
+
+    /// As [`SqliteStore::open`], for a file that is encrypted with this key, its log too.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] where it is encrypted with another key, or is no store at all.
+    pub fn open_encrypted(
+        path: impl AsRef<Path>,
+        durability: Durability,
+        key: &StoreKey,
+    ) -> Result<Self, StoreError> {
+        Self::prepare(path.as_ref(), durability, Some(key))
+    }
+
+    fn prepare(path: &Path, durability: Durability, key: Option<&StoreKey>) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let mut store = Self::connect(path.as_ref(), flags, durability)?;
+        let mut store = Self::connect(path, flags, durability, key)?;
         // Looked at before anything is written: a file that is not ours is left as it was.
         store.version()?;
-        let (presence, first) = mend::Presence::enter(path.as_ref())?;
+        let (presence, first) = mend::Presence::enter(path)?;
         store.presence = Some(presence);
         store.settle()?;
         if first {
@@ -123,7 +144,16 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`]; and where there is no such file.
     pub fn read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let store = Self::connect(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_ONLY, Durability::Power)?;
+        Self::reader(path.as_ref(), None)
+    }
+
+    /// As [`SqliteStore::read_only`], for an encrypted file.
+    pub fn read_only_encrypted(path: impl AsRef<Path>, key: &StoreKey) -> Result<Self, StoreError> {
+        Self::reader(path.as_ref(), Some(key))
+    }
+
+    fn reader(path: &Path, key: Option<&StoreKey>) -> Result<Self, StoreError> {
+        let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, Durability::Power, key)?;
         if store.version()? != MIGRATIONS.len() {
             return Err(StoreError::Broken(
                 "berkas belum disiapkan: buka dahulu dengan program utama".into(),
@@ -209,10 +239,18 @@ impl SqliteStore {
         self.db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|busy| busy != 0).map_err(store_error)
     }
 
-    fn connect(path: &Path, flags: OpenFlags, durability: Durability) -> Result<Self, StoreError> {
+    fn connect(
+        path: &Path,
+        flags: OpenFlags,
+        durability: Durability,
+        key: Option<&StoreKey>,
+    ) -> Result<Self, StoreError> {
         // The connection is used by one thread at a time (`&mut`), so its own lock is not needed.
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(store_error)?;
+        if let Some(key) = key {
+            key.unlock(&db)?;
+        }
         db.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
         db.pragma_update(None, "trusted_schema", false).map_err(store_error)?;
@@ -225,6 +263,7 @@ impl SqliteStore {
             failed: false,
             path,
             durability,
+            key: key.cloned(),
             presence: None,
             named: false,
             room: None,
@@ -243,7 +282,11 @@ impl SqliteStore {
         let read = |row: &rusqlite::Row<'_>| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
         };
-        let (id, version, objects) = self.db.query_row(WHAT, [], read).map_err(store_error)?;
+        let (id, version, objects) = self.db.query_row(WHAT, [], read).map_err(|error| {
+            // Without its key an encrypted file is noise.
+            let noise = error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase);
+            if noise && self.key.is_some() { StoreError::Locked } else { store_error(error) }
+        })?;
         if (id, version, objects) == (0, 0, 0) {
             return Ok(0);
         }

@@ -14,6 +14,9 @@ pub struct Arguments {
     /// Folder perangkat
     #[arg(long, global = true, default_value = FOLDER, value_name = "FOLDER")]
     pub dir: PathBuf,
+    /// Folder kunci perangkat dan penyimpanan; bila tidak disebut, folder perangkat
+    #[arg(long, global = true, env = "LOKET_KEYS", value_name = "FOLDER")]
+    pub keys: Option<PathBuf>,
     /// Cetak tepat satu dokumen JSON
     #[arg(long, global = true)]
     pub json: bool,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use loket_core::client::{ClientError, Phone};
+use loket_core::client::{ClientError, Keys, Phone};
 
 use crate::arguments::{Arguments, Command};
 use crate::output::Answer;
@@ -19,13 +19,30 @@ mod show;
 mod submit;
 mod sync;
 
+/// Where the phone is: its folder and that of its keys.
+pub struct Place<'a> {
+    dir: &'a Path,
+    keys: &'a Path,
+}
+
+impl Place<'_> {
+    fn open(&self) -> Result<Phone, ClientError> {
+        if self.dir == self.keys {
+            Phone::open(self.dir)
+        } else {
+            Phone::open_with(self.dir, &Keys::read(self.keys)?)
+        }
+    }
+}
+
 /// Does what the command line asks.
 pub fn run(arguments: &Arguments) -> Result<Answer, ClientError> {
     let dir: &Path = &arguments.dir;
+    let place = Place { dir, keys: arguments.keys.as_deref().unwrap_or(dir) };
     match &arguments.command {
-        Command::Enroll(asked) => enroll::run(dir, asked),
-        Command::Sync(asked) => sync::run(dir, asked, arguments.json),
-        command => with_phone(&mut Phone::open(dir)?, command),
+        Command::Enroll(asked) => enroll::run(&place, asked),
+        Command::Sync(asked) => sync::run(&place, asked, arguments.json),
+        command => with_phone(&mut place.open()?, command),
     }
 }
 

@@ -71,7 +71,8 @@ impl SqliteStore {
     /// [`StoreError::Broken`] where the medium fails again, or the file is damaged. Nothing may be acknowledged until
     /// a later call succeeds.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
-        let mut fresh = Self::connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE, self.durability)?;
+        let key = self.key.as_ref();
+        let mut fresh = Self::connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE, self.durability, key)?;
         // Read through the new connection before the old one goes: as long as somebody has the file open, the
         // index of the log stays, and with it the knowledge of what was kept.
         fresh.version()?;

@@ -1,16 +1,19 @@
 //! `enroll`: the folder becomes a phone.
 
-use std::path::Path;
+use std::fs::create_dir_all;
 
-use loket_core::client::{ClientError, enrol};
+use loket_core::client::{ClientError, Keys, enrol_with};
 use serde_json::json;
 
+use super::Place;
 use crate::arguments::Enroll;
 use crate::output::{Answer, complain, wheel};
 
-pub fn run(dir: &Path, asked: &Enroll) -> Result<Answer, ClientError> {
+pub fn run(place: &Place<'_>, asked: &Enroll) -> Result<Answer, ClientError> {
+    create_dir_all(place.keys)?;
+    let keys = Keys::read_or_make(place.keys)?;
     let wheel = wheel("mendaftarkan perangkat");
-    let enrolled = super::runtime()?.block_on(enrol(dir, &asked.url, &asked.code));
+    let enrolled = super::runtime()?.block_on(enrol_with(place.dir, &asked.url, &asked.code, Some(keys)));
     wheel.finish_and_clear();
     let enrolled = enrolled?;
     if let Some(sentence) = &enrolled.unsynced {

@@ -1,16 +1,18 @@
 //! `sync`: with the office, once or until stopped.
 
-use std::path::Path;
+use std::sync::Arc;
 
-use loket_core::client::{ClientError, Phone, Step, SyncReport, follow, sync};
+use loket_core::client::{ClientError, Step, SyncReport, follow, sync};
 use serde_json::json;
 
+use super::Place;
 use crate::arguments::Sync;
 use crate::output::{Answer, complain, wheel};
 
-pub fn run(dir: &Path, asked: &Sync, json: bool) -> Result<Answer, ClientError> {
+pub fn run(place: &Place<'_>, asked: &Sync, json: bool) -> Result<Answer, ClientError> {
     let runtime = super::runtime()?;
-    let report = if asked.follow { runtime.block_on(until_stopped(dir, json)) } else { once(&runtime, dir) }?;
+    let report =
+        if asked.follow { runtime.block_on(until_stopped(place, json)) } else { once(&runtime, place) }?;
     if report.attachments_refused > 0 {
         complain(&format!(
             "{} lampiran belum diterima Dinas, karena isiannya ditahan: hubungi Dinas",
@@ -22,8 +24,8 @@ pub fn run(dir: &Path, asked: &Sync, json: bool) -> Result<Answer, ClientError> 
     Ok(Answer::new(json!(report), text))
 }
 
-fn once(runtime: &tokio::runtime::Runtime, dir: &Path) -> Result<SyncReport, ClientError> {
-    let phone = Phone::open(dir)?;
+fn once(runtime: &tokio::runtime::Runtime, place: &Place<'_>) -> Result<SyncReport, ClientError> {
+    let phone = place.open()?;
     let wheel = wheel("menyinkronkan");
     let report = runtime.block_on(sync(phone, &mut |step| {
         if let Step::Scans { done, of } = step {
@@ -34,7 +36,7 @@ fn once(runtime: &tokio::runtime::Runtime, dir: &Path) -> Result<SyncReport, Cli
     report
 }
 
-async fn until_stopped(dir: &Path, json: bool) -> Result<SyncReport, ClientError> {
+async fn until_stopped(place: &Place<'_>, json: bool) -> Result<SyncReport, ClientError> {
     let mut last = SyncReport::default();
     let mut watch = |step: Step| match step {
         Step::Connected if !json => complain("tersambung dengan Dinas"),
@@ -53,7 +55,7 @@ async fn until_stopped(dir: &Path, json: bool) -> Result<SyncReport, ClientError
         }
         _ => {}
     };
-    follow(dir, |dir| Phone::open(dir), stopped(), &mut watch).await
+    follow(place.dir, |_| place.open(), Arc::default(), stopped(), &mut watch).await
 }
 
 fn moved(report: &SyncReport) -> String {
