@@ -70,7 +70,11 @@ impl From<ClientError> for LoketError {
             return Self::Later { sentence };
         }
         match error {
-            E::NotEnrolled | E::Ended | E::Replica(ReplicaError::Key(_)) => Self::SignIn { sentence },
+            E::NotEnrolled
+            | E::Ended
+            | E::Replica(ReplicaError::Key(_) | ReplicaError::Store(StoreError::Locked)) => {
+                Self::SignIn { sentence }
+            }
             E::Outdated => Self::Update { sentence },
             E::Office(_) => Self::Refused { sentence },
             E::Replica(ReplicaError::Refused(_) | ReplicaError::NotFound) => Self::Input { sentence },
@@ -120,6 +124,7 @@ mod tests {
             (ClientError::NotEnrolled, |e| matches!(e, LoketError::SignIn { .. })),
             (ClientError::Ended, |e| matches!(e, LoketError::SignIn { .. })),
             (loket_core::identity::CannotSign.into(), |e| matches!(e, LoketError::SignIn { .. })),
+            (StoreError::Locked.into(), |e| matches!(e, LoketError::SignIn { .. })),
             (ClientError::Outdated, |e| matches!(e, LoketError::Update { .. })),
             (ClientError::Office("tidak".into()), |e| matches!(e, LoketError::Refused { .. })),
             (StoreError::Full.into(), |e| matches!(e, LoketError::StorageFull { .. })),

@@ -1,31 +1,45 @@
-//! The device's key, where the platform keeps it: Android's Keystore, Apple's Secure Enclave.
+//! The phone's keys, where the platform keeps them: Android's Keystore, Apple's Secure Enclave and Keychain.
 
 use std::sync::Arc;
 
+use loket_core::client::Keys;
 use loket_core::identity::{CannotSign, PublicKey, Signature, Signer};
+use loket_core::store::sqlite::StoreKey;
 use p256::ecdsa;
 
 use crate::error::{CallbackFailed, LoketError};
 
-/// A P-256 key that never leaves the platform's keystore.
+/// The platform's keystore: a P-256 key that never leaves it, and the key of the phone's store.
 #[uniffi::export(with_foreign)]
-pub trait DeviceKey: Send + Sync {
+pub trait Keystore: Send + Sync {
     /// The public key: the uncompressed point, 65 bytes, the first of which is 4.
     fn public_key(&self) -> Result<Vec<u8>, CallbackFailed>;
     /// Signs a message by ECDSA over its SHA-256; the signature in DER, as keystores give it, or as r and s of 32
     /// bytes each.
     fn sign(&self, message: Vec<u8>) -> Result<Vec<u8>, CallbackFailed>;
+    /// What the store is encrypted with: 32 random bytes, made once and kept where no other app and no backup gets at
+    /// them. Once they are destroyed nothing on the phone can be read any more.
+    fn store_key(&self) -> Result<Vec<u8>, CallbackFailed>;
+}
+
+fn refused() -> LoketError {
+    LoketError::SignIn { sentence: CannotSign.to_string() }
+}
+
+/// The keys of a phone, as the client takes them.
+pub(crate) fn keys(keystore: Arc<dyn Keystore>) -> Result<Keys, LoketError> {
+    let store = keystore.store_key().map_err(|_| refused())?.try_into().map_err(|_| refused())?;
+    Ok(Keys { signer: Arc::new(PlatformKey::new(keystore)?), store: StoreKey::new(store) })
 }
 
 /// The platform's key as the client uses it. The public half is asked for once.
-pub(crate) struct PlatformKey {
-    key: Arc<dyn DeviceKey>,
+struct PlatformKey {
+    key: Arc<dyn Keystore>,
     public: PublicKey,
 }
 
 impl PlatformKey {
-    pub(crate) fn new(key: Arc<dyn DeviceKey>) -> Result<Self, LoketError> {
-        let refused = || LoketError::SignIn { sentence: CannotSign.to_string() };
+    fn new(key: Arc<dyn Keystore>) -> Result<Self, LoketError> {
         let point = key.public_key().map_err(|_| refused())?;
         // A point that is none would only be found out by the office.
         ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| refused())?;

@@ -13,7 +13,9 @@ mod form;
 mod keys;
 mod list;
 mod phone;
+mod photo;
 mod pool;
+mod receipt;
 mod search;
 mod sync;
 mod watch;
@@ -24,13 +26,15 @@ pub use form::{
     ApplicationForm, Choice, Conflict, ConflictValue, FieldKind, FormField, FormRequirement, Lack, LackKind,
     Scan, ServiceSummary, ServiceVariant, Warning,
 };
-pub use keys::DeviceKey;
+pub use keys::Keystore;
 pub use list::{ApplicationSummary, WorkProgress};
 pub use phone::{
     FieldValue, InvitationText, LoketPhone, NewApplication, PhoneProfile, RequirementScan, Sent, enrol_phone,
     open_phone, read_invitation,
 };
-pub use sync::{SyncHandle, SyncObserver, SyncReport, SyncStep};
+pub use photo::{PhotoCheck, PhotoVerdict, check_photo};
+pub use receipt::{ApplicationReceipt, Tally};
+pub use sync::{Network, SyncHandle, SyncObserver, SyncReport, SyncStep};
 pub use watch::{ChangeObserver, Subscription};
 
 /// The version of this library.

@@ -3,19 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use loket_core::client::{self, ClientError, Draft, Phone};
+use loket_core::client::{self, ClientError, Draft, Keys, Phone, STORE};
 use loket_core::enrol::Invitation;
-use loket_core::identity::Signer;
 use loket_core::replica::ReplicaError;
 use loket_core::replica::list::Listed;
+use loket_core::store::StoreError;
+use loket_core::store::sqlite::SqliteStore;
 use loket_core::workflow::ACT_TOLD;
 
 use crate::details::{ApplicationDetails, details};
 use crate::error::LoketError;
 use crate::form::{self, ApplicationForm, Conflict, Lack, Scan, ServiceSummary, Warning};
-use crate::keys::{DeviceKey, PlatformKey};
+use crate::keys::{Keystore, keys};
 use crate::list::{ApplicationSummary, summary};
-use crate::pool::{on_pool, on_runtime};
+use crate::pool::{on_pool, on_runtime, runtime};
+use crate::receipt::{ApplicationReceipt, Tally, receipt, tally};
 use crate::search::Index;
 
 /// Longest text that is searched for, in characters.
@@ -34,6 +36,8 @@ pub struct PhoneProfile {
     pub office: String,
     /// Whether its certificates have ended: it has to be enrolled anew.
     pub ended: bool,
+    /// What to do about the phone's clock, where it is behind what the office has told.
+    pub clock: Option<String>,
 }
 
 /// A field and what was typed.
@@ -86,7 +90,7 @@ pub struct Sent {
 #[derive(Clone)]
 pub(crate) struct Opener {
     dir: PathBuf,
-    key: Option<Arc<dyn Signer>>,
+    keys: Keys,
 }
 
 impl Opener {
@@ -95,14 +99,16 @@ impl Opener {
     }
 
     pub(crate) fn open_client(&self) -> Result<Phone, ClientError> {
-        match &self.key {
-            Some(key) => Phone::open_with(&self.dir, Arc::clone(key)),
-            None => Phone::open(&self.dir),
-        }
+        Phone::open_with(&self.dir, &self.keys)
     }
 
     pub(crate) fn open(&self) -> Result<Phone, LoketError> {
         Ok(self.open_client()?)
+    }
+
+    /// Opens the store beside it, to be read only.
+    pub(crate) fn reader(&self) -> Result<SqliteStore, StoreError> {
+        SqliteStore::read_only_encrypted(self.dir.join(STORE), &self.keys.store)
     }
 }
 
@@ -112,7 +118,7 @@ pub struct LoketPhone {
     opener: Opener,
     // The store is used by one at a time, on the library's threads.
     phone: Arc<Mutex<Open>>,
-    // Taken after the phone, never before it.
+    // Whoever holds it never waits for the phone.
     index: Arc<Mutex<Index>>,
 }
 
@@ -133,18 +139,22 @@ impl Open {
     }
 }
 
-fn platform(key: Option<Arc<dyn DeviceKey>>) -> Result<Option<Arc<dyn Signer>>, LoketError> {
-    key.map(|key| PlatformKey::new(key).map(|key| Arc::new(key) as Arc<dyn Signer>)).transpose()
-}
-
-/// Opens the phone in this folder, with the platform's key; without one, with the key file in the folder.
+/// Opens the phone in this folder, with the platform's keystore; without one, with the key files in the folder.
 ///
 /// # Errors
 /// [`LoketError::SignIn`] where the folder is not enrolled, or the key is another or refused.
 #[uniffi::export]
-pub async fn open_phone(dir: String, key: Option<Arc<dyn DeviceKey>>) -> Result<Arc<LoketPhone>, LoketError> {
+pub async fn open_phone(
+    dir: String,
+    keystore: Option<Arc<dyn Keystore>>,
+) -> Result<Arc<LoketPhone>, LoketError> {
     on_pool(move || {
-        let opener = Opener { dir: PathBuf::from(dir), key: platform(key)? };
+        let dir = PathBuf::from(dir);
+        let keys = match keystore {
+            Some(keystore) => keys(keystore)?,
+            None => Keys::read(&dir)?,
+        };
+        let opener = Opener { dir, keys };
         let phone = opener.open()?;
         Ok(LoketPhone::new(opener, phone))
     })
@@ -181,12 +191,22 @@ pub async fn enrol_phone(
     dir: String,
     office: String,
     code: String,
-    key: Option<Arc<dyn DeviceKey>>,
+    keystore: Option<Arc<dyn Keystore>>,
 ) -> Result<Arc<LoketPhone>, LoketError> {
     let folder = PathBuf::from(dir);
-    let opener = on_pool(move || Ok(Opener { dir: folder, key: platform(key)? })).await?;
-    let (dir, key) = (opener.dir.clone(), opener.key.clone());
-    on_runtime(async move { Ok(client::enrol_with(&dir, &office, &code, key).await?) }).await?;
+    let opener = on_pool(move || {
+        let keys = match keystore {
+            Some(keystore) => keys(keystore)?,
+            None => {
+                std::fs::create_dir_all(&folder).map_err(ClientError::from)?;
+                Keys::read_or_make(&folder)?
+            }
+        };
+        Ok(Opener { dir: folder, keys })
+    })
+    .await?;
+    let Opener { dir, keys } = opener.clone();
+    on_runtime(async move { Ok(client::enrol_with(&dir, &office, &code, Some(keys)).await?) }).await?;
     on_pool(move || {
         let phone = opener.open()?;
         Ok(LoketPhone::new(opener, phone))
@@ -198,11 +218,19 @@ impl LoketPhone {
     fn new(opener: Opener, phone: Phone) -> Arc<Self> {
         let version = phone.replica.store.data_version().ok();
         let open = Open { phone, version };
-        Arc::new(Self { opener, phone: Arc::new(Mutex::new(open)), index: Arc::default() })
+        let phone = Self { opener, phone: Arc::new(Mutex::new(open)), index: Arc::default() };
+        phone.read_ahead();
+        Arc::new(phone)
     }
 
-    pub(crate) fn dir(&self) -> &Path {
-        &self.opener.dir
+    /// Reads what is searched, beside what the screen asks for meanwhile. Where it fails, the first search does.
+    fn read_ahead(&self) {
+        let (opener, index) = (self.opener.clone(), Arc::clone(&self.index));
+        let Ok(runtime) = runtime() else { return };
+        runtime.spawn_blocking(move || {
+            let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = opener.open().and_then(|phone| index.follow(&phone));
+        });
     }
 
     pub(crate) fn opener(&self) -> Opener {
@@ -244,6 +272,7 @@ impl LoketPhone {
                 partitions: phone.partitions()?.iter().map(ToString::to_string).collect(),
                 office: phone.profile().address.to_string(),
                 ended: phone.has_ended()?,
+                clock: phone.clock_warning(),
             })
         })
         .await
@@ -321,6 +350,16 @@ impl LoketPhone {
             Ok(all)
         })
         .await
+    }
+
+    /// Whether everything has arrived: by the office's receipts alone, so that what is shown is never hoped.
+    pub async fn tally(&self) -> Result<Tally, LoketError> {
+        self.with(|phone| tally(phone)).await
+    }
+
+    /// What the applicant takes home. It holds from the first moment, without a network.
+    pub async fn receipt(&self, name: String) -> Result<ApplicationReceipt, LoketError> {
+        self.with(move |phone| receipt(phone, &name)).await
     }
 
     /// One application, by number, id, or beginning of an id.

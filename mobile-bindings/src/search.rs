@@ -27,6 +27,15 @@ struct Indexed {
 }
 
 impl Index {
+    /// Brings it up to date.
+    pub(crate) fn follow(&mut self, phone: &Phone) -> Result<(), LoketError> {
+        let partitions = phone.replica.store.partitions().map_err(loket_core::replica::ReplicaError::from)?;
+        for partition in partitions {
+            self.partitions.entry(partition).or_default().follow(phone, &partition)?;
+        }
+        Ok(())
+    }
+
     /// Applications whose text holds what is wanted (lower-case); at most so many.
     pub(crate) fn search(
         &mut self,
@@ -34,11 +43,9 @@ impl Index {
         wanted: &str,
         limit: usize,
     ) -> Result<Vec<ApplicationSummary>, LoketError> {
+        self.follow(phone)?;
         let mut found = Vec::new();
-        let partitions = phone.replica.store.partitions().map_err(loket_core::replica::ReplicaError::from)?;
-        for partition in partitions {
-            let indexed = self.partitions.entry(partition).or_default();
-            indexed.follow(phone, &partition)?;
+        for (&partition, indexed) in &self.partitions {
             let matching = indexed.texts.iter().filter(|(_, text)| text.contains(wanted));
             let ids: Vec<EntryHash> = matching.map(|(id, _)| *id).take(limit - found.len()).collect();
             let marker =

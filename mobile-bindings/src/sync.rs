@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use loket_core::client::{self, Step};
+use loket_core::client::{self, Hints, Step};
 use tokio::sync::watch;
 
 use crate::error::{CallbackFailed, LoketError};
@@ -97,10 +97,23 @@ fn tell(observer: Option<&Arc<dyn SyncObserver>>, step: Step) {
     }
 }
 
+/// What network the platform has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum Network {
+    /// None: no call is tried.
+    Absent,
+    /// One that is paid by what goes over it.
+    Metered,
+    /// One that is not.
+    Unmetered,
+}
+
 /// A sync that goes on until it is stopped.
 #[derive(uniffi::Object)]
 pub struct SyncHandle {
     wanted: watch::Sender<Wanted>,
+    hints: Arc<Hints>,
+    told: Mutex<Told>,
     task: Mutex<Option<Task<SyncReport>>>,
 }
 
@@ -112,18 +125,52 @@ enum Wanted {
     Stopped,
 }
 
+/// What was told of the platform. Scans are large: they wait for a better network or battery, entries never do.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    network: Network,
+    battery_low: bool,
+    scans_over_metered: bool,
+}
+
+impl Told {
+    fn scans_wait(self) -> bool {
+        self.battery_low || self.network == Network::Metered && !self.scans_over_metered
+    }
+}
+
+impl SyncHandle {
+    fn tell(&self, change: impl FnOnce(&mut Told)) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut told);
+        self.hints.set_scans_wait(told.scans_wait());
+    }
+}
+
 #[uniffi::export]
 impl SyncHandle {
-    /// The platform says whether there is a network: without one no call is tried, and with one again at once.
-    pub fn network_available(&self, available: bool) {
+    /// The platform says what network there is: without one no call is tried, and with one again at once. Until it is
+    /// told, there is one that costs nothing.
+    pub fn network(&self, network: Network) {
+        self.tell(|told| told.network = network);
         self.wanted.send_if_modified(|wanted| {
-            let new = if available { Wanted::Online } else { Wanted::Offline };
+            let new = if network == Network::Absent { Wanted::Offline } else { Wanted::Online };
             let changes = *wanted != Wanted::Stopped && *wanted != new;
             if changes {
                 *wanted = new;
             }
             changes
         });
+    }
+
+    /// The platform says whether the battery is low: then scans wait until it is charged.
+    pub fn battery_low(&self, low: bool) {
+        self.tell(|told| told.battery_low = low);
+    }
+
+    /// The officer says whether scans may go over a metered network; until then they may.
+    pub fn scans_over_metered(&self, allowed: bool) {
+        self.tell(|told| told.scans_over_metered = allowed);
     }
 
     /// Asks it to end; [`SyncHandle::finished`] tells when it has.
@@ -161,7 +208,8 @@ impl LoketPhone {
     /// Stays in touch with the office until it is stopped, or until calling again cannot help.
     pub fn follow(&self, observer: Option<Arc<dyn SyncObserver>>) -> Result<Arc<SyncHandle>, LoketError> {
         let (wanted, mut heard) = watch::channel(Wanted::Online);
-        let opener = self.opener();
+        let (opener, hints) = (self.opener(), Arc::<Hints>::default());
+        let heeded = Arc::clone(&hints);
         let task = runtime()?.spawn(async move {
             let mut total = client::SyncReport::default();
             loop {
@@ -179,11 +227,12 @@ impl LoketPhone {
                 };
                 let open = |_: &std::path::Path| opener.open_client();
                 let mut told = |step| tell(observer.as_ref(), step);
-                let moved = client::follow(opener.dir(), open, stop, &mut told).await?;
+                let moved = client::follow(opener.dir(), open, Arc::clone(&heeded), stop, &mut told).await?;
                 add(&mut total, &moved);
             }
         });
-        Ok(Arc::new(SyncHandle { wanted, task: Mutex::new(Some(Task(task))) }))
+        let told = Told { network: Network::Unmetered, battery_low: false, scans_over_metered: true };
+        Ok(Arc::new(SyncHandle { wanted, hints, told: Mutex::new(told), task: Mutex::new(Some(Task(task))) }))
     }
 }
 
@@ -194,4 +243,25 @@ fn add(total: &mut client::SyncReport, moved: &client::SyncReport) {
     total.bytes_received += moved.bytes_received;
     total.attachments_sent += moved.attachments_sent;
     total.applications_let_go += moved.applications_let_go;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scans_wait_for_a_better_network_or_battery() {
+        use Network::{Absent, Metered, Unmetered};
+        let table = [
+            (Unmetered, false, false, false),
+            (Unmetered, true, true, true),
+            (Metered, false, true, false),
+            (Metered, false, false, true),
+            (Absent, false, false, false),
+        ];
+        for (network, battery_low, scans_over_metered, wait) in table {
+            let told = Told { network, battery_low, scans_over_metered };
+            assert_eq!(told.scans_wait(), wait, "{told:?}");
+        }
+    }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use loket_core::client::STORE;
 use loket_core::store::sqlite::SqliteStore;
 use tokio::task::AbortHandle;
 
@@ -43,7 +42,7 @@ impl Drop for Subscription {
 impl LoketPhone {
     /// Tells an observer of changes until the subscription ends. An observer that throws is told again the next time.
     pub fn observe(&self, observer: Arc<dyn ChangeObserver>) -> Result<Arc<Subscription>, LoketError> {
-        let path = self.dir().join(STORE);
+        let opener = self.opener();
         let task = runtime()?.spawn(async move {
             let mut looks = tokio::time::interval(LOOK_EVERY);
             // One connection for as long as it lives: a version means something beside its own only.
@@ -51,9 +50,9 @@ impl LoketPhone {
             let mut known = None;
             loop {
                 looks.tick().await;
-                let (path, kept) = (path.clone(), connection.take());
+                let (opener, kept) = (opener.clone(), connection.take());
                 let looked = tokio::task::spawn_blocking(move || {
-                    let store = kept.or_else(|| SqliteStore::read_only(&path).ok())?;
+                    let store = kept.or_else(|| opener.reader().ok())?;
                     let version = store.data_version().ok()?;
                     Some((store, version))
                 });

@@ -229,8 +229,8 @@ async def day(folder):
     async def finished():
         return (await first.application(new.number)).summary.finished
     await eventually("the village hears of the end", finished)
-    handle.network_available(False)
-    handle.network_available(True)
+    handle.network(loket.Network.ABSENT)
+    handle.network(loket.Network.METERED)
     handle.stop()
     assert (await handle.finished()).entries_received > 0
     details = await first.application(new.number)

@@ -55,7 +55,7 @@ private final class Throws: SyncObserver, ChangeObserver, @unchecked Sendable {
 
 private func enrolled(_ folder: URL, _ role: String, _ place: String) async throws -> LoketPhone {
     let code = text(try office("invite", "--role", role, "--partition", place), "code")
-    return try await enrolPhone(dir: folder.path, office: variable("LOKET_URL"), code: code, key: nil)
+    return try await enrolPhone(dir: folder.path, office: variable("LOKET_URL"), code: code, keystore: nil)
 }
 
 /// Something valid for a field or a need, by its kind alone: a screen knows no more.

@@ -7,6 +7,7 @@ import java.math.BigInteger
 import java.nio.file.Files
 import java.nio.file.Path
 import java.security.KeyPairGenerator
+import java.security.SecureRandom
 import java.security.Signature
 import java.security.interfaces.ECPublicKey
 import java.security.spec.ECGenParameterSpec
@@ -47,10 +48,14 @@ private fun office(vararg args: String) = run {
 private operator fun JsonObject.invoke(key: String): String = get(key).asString
 
 /** A key as a platform's keystore keeps it: it signs and never shows itself. It may be locked. */
-private class Keystore : DeviceKey {
+private class PhoneKeystore : Keystore {
     private val pair = KeyPairGenerator.getInstance("EC").apply { initialize(ECGenParameterSpec("secp256r1")) }.generateKeyPair()
 
+    private val random = ByteArray(32).also { SecureRandom().nextBytes(it) }
+
     @Volatile var locked = false
+
+    override fun storeKey(): ByteArray = random
 
     override fun publicKey(): ByteArray {
         val point = (pair.public as ECPublicKey).w
@@ -87,9 +92,9 @@ private class Throws : SyncObserver, ChangeObserver {
     }
 }
 
-private suspend fun enrolled(folder: Path, role: String, place: String, key: DeviceKey? = null): LoketPhone {
+private suspend fun enrolled(folder: Path, role: String, place: String, keystore: Keystore? = null): LoketPhone {
     val code = office("invite", "--role", role, "--partition", place).asJsonObject("code")
-    return enrolPhone(folder.toString(), System.getenv("LOKET_URL"), code, key)
+    return enrolPhone(folder.toString(), System.getenv("LOKET_URL"), code, keystore)
 }
 
 /** Something valid for a field or a need, by its kind alone: a screen knows no more. */
@@ -185,7 +190,7 @@ class DayTest {
             staff[role] = office("staff", "add", "--role", role, "--name", "Petugas $role").asJsonObject("id")
         }
         refused<LoketException.SignIn>("an empty folder") { openPhone(folder.resolve("kosong").toString(), null) }
-        val key = Keystore()
+        val key = PhoneKeystore()
         val first = enrolled(folder.resolve("satu"), "operator-desa", VILLAGE, key)
         val second = enrolled(folder.resolve("dua"), "operator-desa", VILLAGE)
         val counter = enrolled(folder.resolve("kecamatan"), "operator-kecamatan", KECAMATAN)
@@ -259,8 +264,8 @@ class DayTest {
         val end = walk(mapOf("operator-kecamatan" to counter), new.number)
         assertEquals("DIAMBIL", end("state"))
         eventually("the village hears of the end") { first.application(new.number).summary.finished }
-        handle.networkAvailable(false)
-        handle.networkAvailable(true)
+        handle.network(Network.ABSENT)
+        handle.network(Network.METERED)
         handle.stop()
         assertTrue(handle.finished().entriesReceived > 0u)
         val details = first.application(new.number)
@@ -270,7 +275,7 @@ class DayTest {
         // Opened again with the same key everything is there; another key opens nothing.
         val again = openPhone(folder.resolve("satu").toString(), key)
         assertEquals(listOf(new.id), again.applications(null, 50u).map { it.id })
-        refused<LoketException>("another key") { openPhone(folder.resolve("satu").toString(), Keystore()) }
+        refused<LoketException>("another key") { openPhone(folder.resolve("satu").toString(), PhoneKeystore()) }
         listOf(first, second, counter, again).forEach { it.close() }
     }
 }
