@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use loket_core::workflow::mark_label;
 use serde_json::Value;
 
 use crate::form::{Choice, FieldKind, FormField};
@@ -42,6 +43,8 @@ pub struct AvailableAct {
 pub struct RecordLine {
     /// What was done.
     pub act: String,
+    /// Its label for people.
+    pub label: String,
     /// By whom.
     pub by: String,
     /// When, by the office's clock.
@@ -59,6 +62,8 @@ pub struct MarkedRequirement {
     pub id: String,
     /// What is wrong with it.
     pub mark: String,
+    /// That in words for people.
+    pub label: String,
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -90,13 +95,18 @@ pub(crate) fn details(summary: ApplicationSummary, shown: &Value, role: &str) ->
         acts: acts.collect(),
         record: all(&shown["record"], |line| RecordLine {
             act: text(line, "act"),
+            label: text(line, "label"),
             by: text(line, "by"),
             at: text(line, "at"),
             outcome: text(line, "outcome"),
             reason: some_text(line, "reason").or_else(|| some_text(line, "sentence")),
         }),
         marks: marks(&shown["record"], summary.revision),
-        notices: all(&shown["notices"], |notice| text(notice, "text")),
+        // What says no more than the state does has no words of its own.
+        notices: all(&shown["notices"], |notice| text(notice, "text"))
+            .into_iter()
+            .filter(|words| !words.is_empty())
+            .collect(),
         held: all(&shown["held"], |held| text(held, "reason")),
         summary,
     }
@@ -110,7 +120,10 @@ fn marks(record: &Value, revision: u32) -> Vec<MarkedRequirement> {
     let last = lines.iter().filter(of_this).filter_map(marked).next_back();
     let marks = last.into_iter().flatten();
     marks
-        .map(|(id, mark)| MarkedRequirement { id, mark: mark.as_str().unwrap_or_default().to_owned() })
+        .map(|(id, mark)| {
+            let mark = mark.as_str().unwrap_or_default();
+            MarkedRequirement { id, mark: mark.to_owned(), label: mark_label(mark).to_owned() }
+        })
         .collect()
 }
 

@@ -248,6 +248,9 @@ impl LoketPhone {
             if matches!(done, Err(LoketError::Defect { .. })) {
                 // The medium may have failed: opened anew and checked before it is used again.
                 let _ = open.phone.mend();
+                if !open.phone.replica.store.has_room() {
+                    return Err(ClientError::from(StoreError::Full).into());
+                }
             }
             done
         })

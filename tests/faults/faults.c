@@ -7,17 +7,20 @@
  *     calls    counted so far
  *     from     the first call that may fail, counted from 1; 0: none
  *     times    how many fail
- *     kind     1 EIO, 2 ENOSPC, 3 half is written and said so, 4 half is written and EIO said, 5 a sync fails
+ *     kind     1 EIO, 2 ENOSPC, 3 half is written and said so, 4 half is written and EIO said, 5 a sync fails,
+ *              6 the process is killed before the call
  *     failed   how many have failed so far
  * LOKET_FAULTS_DISK     a folder that holds what a loss of power would leave, kept up with every sync: optional.
  *     Names are durable at once; bytes when a sync succeeds after they were written by the same process. What a
  *     failed sync was to write stays in memory only, as if it had been written: the system calls such pages clean.
+ * LOKET_FAULTS_CLOCK    by how many seconds the clock is wrong: optional, and also without the others.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -29,9 +32,10 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { EIO_ALWAYS = 1, NO_SPACE, SHORT, TORN, NO_SYNC };
+enum { EIO_ALWAYS = 1, NO_SPACE, SHORT, TORN, NO_SYNC, KILLED };
 enum call { WRITES, SYNCS, NAMES };
 enum { LONGEST = 4096, MOST_RANGES = 1 << 16, PIECE = 1 << 16 };
 
@@ -53,7 +57,17 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+static time_t wrong_by;
+
+int clock_gettime(clockid_t id, struct timespec *now) {
+    int result = (int)syscall(SYS_clock_gettime, id, now);
+    if (result == 0 && id == CLOCK_REALTIME) now->tv_sec += wrong_by;
+    return result;
+}
+
 __attribute__((constructor)) static void begin(void) {
+    const char *clock = getenv("LOKET_FAULTS_CLOCK");
+    if (clock) wrong_by = (time_t)atoll(clock);
     const char *folder = getenv("LOKET_FAULTS_UNDER"), *file = getenv("LOKET_FAULTS_CONTROL");
     const char *left = getenv("LOKET_FAULTS_DISK");
     if (!folder || !file) return;
@@ -99,6 +113,7 @@ static int fault(enum call call) {
     do {
         if (failed >= atomic_load(&control->times)) return 0;
     } while (!atomic_compare_exchange_weak(&control->failed, &failed, failed + 1));
+    if (kind == KILLED) kill(getpid(), SIGKILL);
     return kind;
 }
 

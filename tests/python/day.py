@@ -241,6 +241,7 @@ async def day(folder):
     assert new.id in [one.id for one in await again.applications(None, 50)]
 
 
-with tempfile.TemporaryDirectory() as name:
-    asyncio.run(day(Path(name)))
-print("the day is over")
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        asyncio.run(day(Path(name)))
+    print("the day is over")

@@ -25,7 +25,7 @@ fn at<'c>(command: &'c mut Command, office: &Office, server: &Server) -> &'c mut
     command.env("LOKET", program("loket")).env("LOKET_DIR", office.path()).env("LOKET_URL", server.url())
 }
 
-/// Runs a script on the library with an office of its own; what it printed.
+/// Runs a script on the library with an office of its own; what it printed. It may have a bad disk or clock.
 fn python(script: &str) -> String {
     let (office, bindings) = (Office::new(), tempfile::tempdir().unwrap());
     let server = office.serve();
@@ -35,7 +35,7 @@ fn python(script: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
     let mut python = Command::new("python3");
     python.arg("-B").arg(script).env("PYTHONPATH", bindings.path());
-    python.env("LOKET_OFFICER", program("loket-officer"));
+    python.env("LOKET_OFFICER", program("loket-officer")).env("LOKET_FAULTS", super::disk::library());
     let done = run_within(COMPILER_LIMIT, at(&mut python, &office, &server));
     assert!(done.success, "{}\n{}", done.stdout, done.stderr);
     done.stdout
@@ -44,6 +44,11 @@ fn python(script: &str) -> String {
 #[test]
 fn a_day_in_python() {
     assert!(python("day.py").contains("the day is over"));
+}
+
+#[test]
+fn trouble_in_python() {
+    assert!(python("trouble.py").contains("nothing is lost"));
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl Fault {
 ///
 /// # Panics
 /// Where there is no C compiler.
-fn library() -> &'static Path {
+pub fn library() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("faults/faults.c");

@@ -14,8 +14,8 @@ use crate::journal::{AttachmentHash, AuthorId, ChangeHash};
 use crate::store::{Store, Table};
 use crate::time::{jakarta, today};
 use crate::workflow::{
-    Available, ClockReading, Decision, Due, Event, Unreached, Who, available_all, clock, notifications,
-    with_old_card,
+    Available, ClockReading, Decision, Due, Event, Unreached, Who, act_label, available_all, clock,
+    notifications, with_old_card,
 };
 
 /// Applications that are named as possible duplicates at most.
@@ -310,7 +310,7 @@ impl<S: Store> Replica<S> {
             _ => ("dicatat", None),
         };
         Ok(json!({
-            "act": decision.act, "by": by, "role": decision.actor.role, "at": time_text(decision.at),
+            "act": decision.act, "label": act_label(case.service.as_ref().map(|file| &file.service), &decision.act), "by": by, "role": decision.actor.role, "at": time_text(decision.at),
             "claimed_at": decision.claimed_at.map(time_text), "reason": decision.reason,
             "marks": decision.marks.iter().cloned().collect::<BTreeMap<_, _>>(),
             "params": decision.params.iter().cloned().collect::<BTreeMap<_, _>>(),

@@ -122,6 +122,15 @@ impl SqliteStore {
     }
 
     fn prepare(path: &Path, durability: Durability, key: Option<&StoreKey>) -> Result<Self, StoreError> {
+        let opened = Self::prepared(path, durability, key);
+        // Of the index of its log, SQLite only says that it failed.
+        opened.map_err(|error| match error {
+            StoreError::Broken(_) if mend::has_no_room(path) => StoreError::Full,
+            error => error,
+        })
+    }
+
+    fn prepared(path: &Path, durability: Durability, key: Option<&StoreKey>) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut store = Self::connect(path, flags, durability, key)?;
         // Looked at before anything is written: a file that is not ours is left as it was.

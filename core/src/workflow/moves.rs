@@ -95,6 +95,36 @@ pub(super) fn known<'a>(service: &'a Service, act: &str) -> Vec<Move<'a>> {
     acts.chain([Move::Release, Move::Lapse, Move::Told]).filter(|found| found.act() == act).collect()
 }
 
+/// What an act is called, for people: as its service's file has it, or as everybody calls what the office does beside
+/// the files.
+pub fn act_label(service: Option<&Service>, act: &str) -> String {
+    if let Some(found) = service.and_then(|service| service.act(act)) {
+        return found.label().to_owned();
+    }
+    let known = match act {
+        ACT_COMPLETE => "Lampiran lengkap di Dinas",
+        ACT_RELEASE => Move::Release.label(),
+        ACT_LAPSE => Move::Lapse.label(),
+        ACT_TOLD => Move::Told.label(),
+        "ganti_nomor" => "Nomor pendaftaran diganti",
+        "sms_gagal" => "SMS tidak sampai",
+        "sms_tidak_pasti" => "SMS tidak pasti sampai",
+        _ => {
+            let words = act.replace(['_', '-'], " ");
+            let mut letters = words.chars();
+            return letters
+                .next()
+                .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+        }
+    };
+    known.to_owned()
+}
+
+/// What a mark on a paper is called, for people; a mark of somebody's own words is those.
+pub fn mark_label(mark: &str) -> &str {
+    MARK_CODES.iter().find(|(code, _)| *code == mark).map_or(mark, |(_, label)| label)
+}
+
 impl<'a> Move<'a> {
     /// The act.
     pub(super) fn act(&self) -> &'a str {

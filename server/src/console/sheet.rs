@@ -416,7 +416,7 @@ pub fn mark_label(mark: &str) -> String {
     if mark == checked::GOOD {
         return GOOD_LABEL.to_owned();
     }
-    MARK_CODES.iter().find(|(code, _)| *code == mark).map_or(mark, |(_, label)| label).to_owned()
+    loket_core::workflow::mark_label(mark).to_owned()
 }
 
 fn acts<S: Store>(

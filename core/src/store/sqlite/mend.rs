@@ -15,6 +15,8 @@ use crate::store::StoreError;
 
 /// Bytes of the log that are written anew at a time.
 const PIECE: usize = 1 << 20;
+/// Bytes of the smallest index of a log.
+const INDEX: usize = 32 << 10;
 /// Between two tries for a turn.
 const TURN: Duration = Duration::from_millis(2);
 
@@ -87,6 +89,12 @@ impl SqliteStore {
         self.check()
     }
 
+    /// Whether the store's folder takes at least as much as the index of a log: asked after [`StoreError::Broken`], since a
+    /// full medium may also fail a sync, which is mended as any other failure but is somebody else's to end.
+    pub fn has_room(&self) -> bool {
+        !has_no_room(&self.path)
+    }
+
     /// Asks SQLite whether the file holds together.
     ///
     /// # Errors
@@ -125,6 +133,18 @@ impl SqliteStore {
         self.named = true;
         Ok(())
     }
+}
+
+/// Whether the store's folder takes not even as much as the index of a log.
+pub(super) fn has_no_room(store: &Path) -> bool {
+    let path = beside(store, "-ruang");
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(&[0; INDEX])?;
+        file.sync_all()
+    });
+    // Where it cannot be removed, the next look writes over it.
+    let _ = std::fs::remove_file(&path);
+    matches!(written.map_err(|error| file_error(&error)), Err(StoreError::Full))
 }
 
 /// The file of this ending beside the store.

@@ -3,6 +3,7 @@
 use loket_core::catalogue::{Field, Role, Service};
 use loket_core::replica::Replica;
 use loket_core::store::Store;
+use loket_core::workflow::act_label;
 use serde_json::Value;
 
 use super::{Conflict, Difference, Event, Message, Warning, mark_label};
@@ -17,19 +18,6 @@ pub(super) fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {
 }
 
 pub(super) fn record(shown: &Value, service: Option<&Service>) -> Vec<Event> {
-    let label = |act: &str| {
-        let found = service.and_then(|service| service.act(act)).map(|act| act.label().to_owned());
-        found.unwrap_or_else(|| match act {
-            "lampiran_lengkap" => "Lampiran lengkap di Dinas".to_owned(),
-            "ganti_nomor" => "Nomor pendaftaran diganti".to_owned(),
-            "lepaskan" => "Dilepaskan ke antrean tanpa menunggu lampiran".to_owned(),
-            "gugur" => "Gugur karena tidak dilanjutkan".to_owned(),
-            "sms_gagal" => "SMS tidak sampai".to_owned(),
-            "sms_tidak_pasti" => "SMS tidak pasti sampai".to_owned(),
-            "dihubungi" => "Pemohon sudah dihubungi".to_owned(),
-            act => words::heading(act),
-        })
-    };
     let event = |line: &Value| {
         let mut said: Vec<String> = [text(line, "sentence"), text(line, "reason")].into();
         let pairs = |name: &str| line.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
@@ -49,7 +37,7 @@ pub(super) fn record(shown: &Value, service: Option<&Service>) -> Vec<Event> {
         Event {
             at: when(&text(line, "at")),
             claimed: line.get("claimed_at").and_then(Value::as_str).map(when),
-            what: label(&text(line, "act")),
+            what: act_label(service, &text(line, "act")),
             by: match text(line, "by") {
                 by if by == "sistem" => "Sistem".to_owned(),
                 by => format!("{by}, {desk}"),

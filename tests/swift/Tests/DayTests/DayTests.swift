@@ -199,7 +199,7 @@ final class DayTests: XCTestCase {
             "--set", "tanda.surat_kehilangan=buram")
         _ = try await first.sync(observer: nil)
         let tasks = try await first.toDo()
-        XCTAssertEqual(tasks.flatMap(\.marks), [MarkedRequirement(id: "surat_kehilangan", mark: "buram")])
+        XCTAssertEqual(tasks.flatMap(\.marks), [MarkedRequirement(id: "surat_kehilangan", mark: "buram", label: "Buram, tidak terbaca")])
         _ = try await first.attach(
             name: new.id, requirement: "surat_kehilangan", path: scan(folder, "lebih terang"))
         try await fill(first, new.id, folder)

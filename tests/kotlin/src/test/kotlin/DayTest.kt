@@ -55,7 +55,10 @@ private class PhoneKeystore : Keystore {
 
     @Volatile var locked = false
 
-    override fun storeKey(): ByteArray = random
+    override fun storeKey(): ByteArray {
+        if (locked) throw IllegalStateException("the screen is locked")
+        return random
+    }
 
     override fun publicKey(): ByteArray {
         val point = (pair.public as ECPublicKey).w
@@ -215,6 +218,7 @@ class DayTest {
         // A keystore that refuses: nothing is lost, and it goes on when it is unlocked.
         key.locked = true
         refused<LoketException.SignIn>("a locked key") { first.set(new.id, listOf(FieldValue("alamat", "Dusun Terkunci"))) }
+        refused<LoketException.SignIn>("a locked store") { openPhone(folder.resolve("satu").toString(), key) }
         key.locked = false
 
         // In touch; an observer that throws changes nothing.
@@ -246,7 +250,7 @@ class DayTest {
         )
         first.sync(null)
         val task = first.toDo().single()
-        assertEquals(listOf(MarkedRequirement("surat_kehilangan", "buram")), task.marks)
+        assertEquals(listOf(MarkedRequirement("surat_kehilangan", "buram", "Buram, tidak terbaca")), task.marks)
         first.attach(task.summary.id, "surat_kehilangan", scan(folder, "lebih terang"))
         fill(first, task.summary.id, folder)
         first.submit(task.summary.id)
@@ -275,7 +279,7 @@ class DayTest {
         // Opened again with the same key everything is there; another key opens nothing.
         val again = openPhone(folder.resolve("satu").toString(), key)
         assertEquals(listOf(new.id), again.applications(null, 50u).map { it.id })
-        refused<LoketException>("another key") { openPhone(folder.resolve("satu").toString(), PhoneKeystore()) }
+        refused<LoketException.SignIn>("another key") { openPhone(folder.resolve("satu").toString(), PhoneKeystore()) }
         listOf(first, second, counter, again).forEach { it.close() }
     }
 }
