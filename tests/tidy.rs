@@ -189,6 +189,20 @@ fn every_path_that_the_architecture_names_exists() {
     none(words.filter(|path| !root().join(path).exists()).map(String::from).collect());
 }
 
+/// SQLCipher, TLS and signatures stand on the same one.
+#[test]
+fn there_is_one_library_of_cryptography() {
+    for lock in ["Cargo.lock", "fuzz/Cargo.lock"] {
+        let text = fs::read_to_string(root().join(lock)).unwrap();
+        let count = |name: &str| text.matches(&format!("name = \"{name}\"\n")).count();
+        assert_eq!(
+            (count("aws-lc-sys"), count("openssl-src")),
+            (1, 0),
+            "{lock}: see core/openssl-sys/Cargo.toml"
+        );
+    }
+}
+
 #[test]
 fn every_dependency_has_a_licence_that_we_may_use() {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
