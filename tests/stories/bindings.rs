@@ -6,6 +6,9 @@ use std::process::Command;
 
 use loket_tests::{COMPILER_LIMIT, Office, Server, program, run, run_within};
 
+/// Most bytes of the Android app without the library.
+const APP: u64 = 1 << 20;
+
 /// The library, as the build left it.
 fn library() -> PathBuf {
     program(&format!("{}loket_mobile{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX))
@@ -57,20 +60,21 @@ fn figures_of_the_library() {
     println!("{}", python("figures.py"));
 }
 
-/// Runs a Maven project on the library with an office of its own.
-fn maven(project: &Path) {
+/// Runs a Maven project on the library with an office of its own; its build's folder.
+fn maven(project: &Path, goals: &[&str]) -> tempfile::TempDir {
     let (office, bindings) = (Office::new(), tempfile::tempdir().unwrap());
     let server = office.serve();
     generate("kotlin", bindings.path());
     let library = library();
     let mut maven = Command::new("mvn");
-    maven.args(["-B", "-q", "-f"]).arg(project.join("pom.xml")).arg("test");
+    maven.args(["-B", "-q", "-f"]).arg(project.join("pom.xml")).args(goals);
     maven.arg(format!("-Dloket.bindings={}", bindings.path().display()));
     maven.arg(format!("-Dloket.build={}", bindings.path().join("target").display()));
     maven.arg(format!("-Dloket.library={}", library.parent().unwrap().display()));
     maven.env("LOKET_TENTH", root().join("examples/tenth-service/kunjungan-rumah.toml"));
     let done = run_within(COMPILER_LIMIT, at(&mut maven, &office, &server));
     assert!(done.success, "{}\n{}", done.stdout, done.stderr);
+    bindings
 }
 
 fn root() -> &'static Path {
@@ -79,10 +83,13 @@ fn root() -> &'static Path {
 
 #[test]
 fn a_day_in_kotlin() {
-    maven(&root().join("tests/kotlin"));
+    maven(&root().join("tests/kotlin"), &["test"]);
 }
 
 #[test]
 fn a_day_on_the_screens_of_android() {
-    maven(&root().join("examples/android"));
+    // Its tests, and then what is installed, so that nothing is called that Android lacks.
+    let built = maven(&root().join("examples/android"), &["-Papk", "package"]);
+    let installed = built.path().join("target/petugas-unsigned.apk");
+    assert!(installed.metadata().unwrap().len() < APP, "it fits a phone with little room");
 }
