@@ -18,6 +18,7 @@ mod pool;
 mod receipt;
 mod search;
 mod sync;
+mod todo;
 mod watch;
 
 pub use details::{ApplicationDetails, AvailableAct, MarkedRequirement, RecordLine};

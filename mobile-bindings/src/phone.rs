@@ -9,7 +9,6 @@ use loket_core::replica::ReplicaError;
 use loket_core::replica::list::Listed;
 use loket_core::store::StoreError;
 use loket_core::store::sqlite::SqliteStore;
-use loket_core::workflow::ACT_TOLD;
 
 use crate::details::{ApplicationDetails, details};
 use crate::error::LoketError;
@@ -19,6 +18,7 @@ use crate::list::{ApplicationSummary, summary};
 use crate::pool::{on_pool, on_runtime, runtime};
 use crate::receipt::{ApplicationReceipt, Tally, receipt, tally};
 use crate::search::Index;
+use crate::todo::ToDo;
 
 /// Longest text that is searched for, in characters.
 const MAX_SEARCH: usize = 200;
@@ -120,6 +120,7 @@ pub struct LoketPhone {
     phone: Arc<Mutex<Open>>,
     // Whoever holds it never waits for the phone.
     index: Arc<Mutex<Index>>,
+    to_do: Arc<Mutex<ToDo>>,
 }
 
 /// A phone that is open, and what it has read of what others wrote.
@@ -218,7 +219,8 @@ impl LoketPhone {
     fn new(opener: Opener, phone: Phone) -> Arc<Self> {
         let version = phone.replica.store.data_version().ok();
         let open = Open { phone, version };
-        let phone = Self { opener, phone: Arc::new(Mutex::new(open)), index: Arc::default() };
+        let phone =
+            Self { opener, phone: Arc::new(Mutex::new(open)), index: Arc::default(), to_do: Arc::default() };
         phone.read_ahead();
         Arc::new(phone)
     }
@@ -339,20 +341,8 @@ impl LoketPhone {
     /// What waits for this officer: files that the office has returned, with what is wrong, and files whose applicant an
     /// SMS did not reach (among the notices), until the act `dihubungi` is sent.
     pub async fn to_do(&self) -> Result<Vec<ApplicationDetails>, LoketError> {
-        self.with(|phone| {
-            let role = role(phone)?;
-            let mut all = Vec::new();
-            for listed in phone.list()?.into_iter().filter(|one| one.row.revision > 0) {
-                let shown = phone.show(&listed.id.to_hex())?;
-                let one = details(summary(phone.replica.catalogue(), listed), &shown, &role);
-                let may = |act: &str| one.acts.iter().any(|found| found.act == act);
-                if !one.marks.is_empty() && may("ajukan") || may(ACT_TOLD) {
-                    all.push(one);
-                }
-            }
-            Ok(all)
-        })
-        .await
+        let to_do = Arc::clone(&self.to_do);
+        self.with(move |phone| to_do.lock().unwrap_or_else(PoisonError::into_inner).all(phone)).await
     }
 
     /// Whether everything has arrived: by the office's receipts alone, so that what is shown is never hoped.
