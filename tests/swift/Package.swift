@@ -1,9 +1,10 @@
 // swift-tools-version: 5.9
 // A day on the library for phones, in Swift.
 //
-//   mobile-bindings/package swift                      writes the package that this one uses
-//   loket init --dir D --region 33.12; loket serve --dir D --listen 127.0.0.1:8080
-//   LOKET=…/loket LOKET_DIR=D LOKET_URL=http://127.0.0.1:8080 LOKET_LIBRARY=…/folder-of-the-library swift test
+//   tests/swift/run        with a real office, and a Swift of its own where the system has none
+//
+// By hand: mobile-bindings/package swift writes the package that this one uses; LOKET is the office's program, LOKET_DIR its folder,
+// LOKET_URL where it serves, LOKET_LIBRARY the folder of the library; then swift test.
 
 import Foundation
 import PackageDescription
@@ -13,7 +14,7 @@ let library = ProcessInfo.processInfo.environment["LOKET_LIBRARY"] ?? "."
 let package = Package(
     name: "LoketDay",
     platforms: [.macOS(.v12)],
-    dependencies: [.package(name: "Loket", path: "../../target/packages/swift")],
+    dependencies: [.package(name: "Loket", path: "../../target/packages/swift/Loket")],
     targets: [
         .testTarget(
             name: "DayTests",

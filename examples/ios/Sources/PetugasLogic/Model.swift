@@ -1,6 +1,18 @@
-import Combine
 import Foundation
 import Loket
+
+#if canImport(Combine)
+import Combine
+#else
+/// Where there is no Combine (Linux), models are built and tested without anybody watching.
+public protocol ObservableObject: AnyObject {}
+
+@propertyWrapper
+public struct Published<Value> {
+    public var wrappedValue: Value
+    public init(wrappedValue: Value) { self.wrappedValue = wrappedValue }
+}
+#endif
 
 /// What a screen shows and may do. It knows no view.
 @MainActor
