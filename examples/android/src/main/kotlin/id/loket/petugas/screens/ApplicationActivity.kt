@@ -16,10 +16,7 @@ class ApplicationActivity : ModelActivity() {
 
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
-        title = "Berkas"
-        val (scroll, page) = page()
-        column = page
-        setContentView(scroll)
+        column = screen("Berkas")
         withPhone { phone -> model = ApplicationModel(scope, phone, id).also { it.drawnBy(::draw); it.load() } }
     }
 

@@ -22,12 +22,9 @@ class FormActivity : ModelActivity() {
 
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
-        title = "Isi permohonan"
         photographed = saved?.let { Camera.Shot.read(it) }
-        val (scroll, page) = page()
-        this.scroll = scroll
-        column = page
-        setContentView(scroll)
+        column = screen("Isi permohonan")
+        scroll = column.parent as ScrollView
         withPhone { phone -> model = FormModel(scope, phone, id).also { it.drawnBy(::draw); it.load() } }
     }
 

@@ -3,6 +3,7 @@ package id.loket.petugas.screens
 import android.app.Activity
 import android.content.Intent
 import android.os.Bundle
+import android.widget.LinearLayout
 import id.loket.petugas.logic.Model
 import id.loket.petugas.logic.Trouble
 import id.loket.petugas.platform.MainDispatcher
@@ -47,6 +48,14 @@ abstract class ModelActivity : Activity() {
 
     protected fun <S : Any> Model<S>.drawnBy(draw: (S) -> Unit) {
         scope.launch { state.collect { draw(it) } }
+    }
+
+    /** A titled page that scrolls, as all screens are; what is drawn goes into its column. */
+    protected fun screen(words: String): LinearLayout {
+        title = words
+        val (scroll, column) = page()
+        setContentView(scroll)
+        return column
     }
 
     /** The application that this screen is about. */

@@ -11,10 +11,7 @@ class NewActivity : ModelActivity() {
 
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
-        title = "Permohonan baru"
-        val (scroll, page) = page()
-        column = page
-        setContentView(scroll)
+        column = screen("Permohonan baru")
         withPhone { phone -> model = NewModel(scope, phone).also { it.drawnBy(::draw); it.load() } }
     }
 

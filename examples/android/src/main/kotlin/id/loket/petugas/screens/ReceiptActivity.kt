@@ -15,10 +15,7 @@ class ReceiptActivity : ModelActivity() {
 
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
-        title = "Tanda terima"
-        val (scroll, page) = page()
-        column = page
-        setContentView(scroll)
+        column = screen("Tanda terima")
         withPhone { phone -> ReceiptModel(scope, phone, id).also { it.drawnBy(::draw); it.load() } }
     }
 
