@@ -58,6 +58,14 @@ async def figures(folder):
     await median("list 50", lambda _: phone.applications(None, 50))
     await median("search a name, 50 at most", lambda n: phone.search(f"fiktif {n:05}", 50))
     await median("search what many have, 50 at most", lambda _: phone.search("contoh", 50))
+    await median("tally", lambda _: phone.tally())
+    await median("what is to do", lambda _: phone.to_do())
+    for pause in (0, 0.25):
+        fresh = await loket.open_phone(str(folder / "hp"), None)
+        await asyncio.sleep(pause)
+        began = time.perf_counter()
+        await fresh.search(f"fiktif {STORED - 1:05}", 50)
+        print(f"first search, {pause} s after opening: {(time.perf_counter() - began) * 1000:.1f} ms")
     await median("create", lambda _: phone.create(loket.NewApplication(service=SERVICE)))
     print(f"memory after that: {memory() - before:.1f} MiB")
 
