@@ -195,20 +195,13 @@ pub async fn enrol_phone(
     keystore: Option<Arc<dyn Keystore>>,
 ) -> Result<Arc<LoketPhone>, LoketError> {
     let folder = PathBuf::from(dir);
-    let opener = on_pool(move || {
-        let keys = match keystore {
-            Some(keystore) => keys(keystore)?,
-            None => {
-                std::fs::create_dir_all(&folder).map_err(ClientError::from)?;
-                Keys::read_or_make(&folder)?
-            }
-        };
-        Ok(Opener { dir: folder, keys })
-    })
-    .await?;
-    let Opener { dir, keys } = opener.clone();
-    on_runtime(async move { Ok(client::enrol_with(&dir, &office, &code, Some(keys)).await?) }).await?;
+    let platform = on_pool(move || keystore.map(keys).transpose()).await?;
+    let (dir, made, at) = (folder.clone(), platform.clone(), folder.clone());
+    let keys = move || made.map_or_else(|| Keys::read_or_make(&at), Ok);
+    on_runtime(async move { Ok(client::enrol_with(&dir, &office, &code, keys).await?) }).await?;
     on_pool(move || {
+        let keys = platform.map_or_else(|| Keys::read(&folder), Ok)?;
+        let opener = Opener { dir: folder, keys };
         let phone = opener.open()?;
         Ok(LoketPhone::new(opener, phone))
     })

@@ -52,15 +52,16 @@ struct Answer {
 /// Where the folder is enrolled already (and its certificates have not all ended), the code is no code or not taken, or
 /// the office's answer is not genuine.
 pub async fn enrol(dir: &Path, url: &str, code: &str) -> Result<Enrolled, ClientError> {
-    enrol_with(dir, url, code, None).await
+    let at = dir.to_owned();
+    enrol_with(dir, url, code, move || Keys::read_or_make(&at)).await
 }
 
-/// As [`enrol`], with keys that are kept elsewhere: by the platform.
+/// As [`enrol`], with keys that are kept elsewhere: by the platform. They are asked for once address and code are read.
 pub async fn enrol_with(
     dir: &Path,
     url: &str,
     code: &str,
-    keys: Option<Keys>,
+    keys: impl FnOnce() -> Result<Keys, ClientError> + Send + 'static,
 ) -> Result<Enrolled, ClientError> {
     let address: Address =
         url.parse().map_err(|error: super::NotAnAddress| ClientError::refused(error.to_string()))?;
@@ -84,13 +85,13 @@ pub async fn enrol_with(
 
 /// Makes the folder and the key, unless somebody is enrolled there whose certificates hold. Where they have ended, the
 /// device is enrolled anew with the key it has, and keeps what it holds: the office of before is returned too.
-fn prepare(dir: &Path, keys: Option<Keys>) -> Result<(Keys, Option<PublicKey>), ClientError> {
+fn prepare(
+    dir: &Path,
+    keys: impl FnOnce() -> Result<Keys, ClientError>,
+) -> Result<(Keys, Option<PublicKey>), ClientError> {
     fs::create_dir_all(dir)?;
-    let keys = match keys {
-        Some(keys) => keys,
-        // The keys are durable before the office hears of the device: after a lost answer the same one asks again.
-        None => Keys::read_or_make(dir)?,
-    };
+    // The keys are durable before the office hears of the device: after a lost answer the same one asks again.
+    let keys = keys()?;
     let profile = match dir.join(STORE).exists() {
         true => Profile::read(&open(dir, &keys)?)?,
         false => None,
@@ -214,8 +215,8 @@ mod tests {
     fn a_folder_with_other_files_is_taken_and_a_key_is_made_once() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("catatan.txt"), "milik orang").unwrap();
-        let (first, _) = prepare(dir.path(), None).unwrap();
-        let (second, _) = prepare(dir.path(), None).unwrap();
+        let (first, _) = prepare(dir.path(), || Keys::read_or_make(dir.path())).unwrap();
+        let (second, _) = prepare(dir.path(), || Keys::read_or_make(dir.path())).unwrap();
         assert_eq!(first.signer.author(), second.signer.author());
         assert_eq!(fs::read_to_string(dir.path().join("catatan.txt")).unwrap(), "milik orang");
         #[cfg(unix)]
@@ -234,7 +235,7 @@ mod tests {
         };
         let phone = keep(dir.path(), &profile, &first).unwrap();
         assert_eq!(*phone.profile(), profile);
-        let again = prepare(dir.path(), None).err().unwrap().to_string();
+        let again = prepare(dir.path(), || Keys::read_or_make(dir.path())).err().unwrap().to_string();
         assert!(again.contains("sudah terdaftar"), "{again}");
         let mut phone = Phone::open(dir.path()).unwrap();
         let draft = super::super::Draft { service: "ktp-el-hilang".into(), ..Default::default() };

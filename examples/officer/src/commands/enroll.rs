@@ -10,10 +10,13 @@ use crate::arguments::Enroll;
 use crate::output::{Answer, complain, wheel};
 
 pub fn run(place: &Place<'_>, asked: &Enroll) -> Result<Answer, ClientError> {
-    create_dir_all(place.keys)?;
-    let keys = Keys::read_or_make(place.keys)?;
+    let at = place.keys.to_owned();
+    let keys = move || {
+        create_dir_all(&at)?;
+        Keys::read_or_make(&at)
+    };
     let wheel = wheel("mendaftarkan perangkat");
-    let enrolled = super::runtime()?.block_on(enrol_with(place.dir, &asked.url, &asked.code, Some(keys)));
+    let enrolled = super::runtime()?.block_on(enrol_with(place.dir, &asked.url, &asked.code, keys));
     wheel.finish_and_clear();
     let enrolled = enrolled?;
     if let Some(sentence) = &enrolled.unsynced {
