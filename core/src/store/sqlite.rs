@@ -36,6 +36,9 @@ pub const MAX_LOG_PAGES: i64 = 16_384;
 const LOG_KEPT: i64 = 16 << 20;
 /// Marks a SQLite file as a store of Loket ("LOKT").
 const APPLICATION_ID: i64 = 0x4c4f_4b54;
+/// KiB of pages that a connection to an encrypted store keeps, at most: each that is read anew is deciphered and checked anew,
+/// and with SQLite's own 2 MiB a phone with ten thousand applications did little else.
+const ENCRYPTED_CACHE: i64 = 16 << 10;
 /// Statements that are kept prepared; all of this file fit.
 const STATEMENTS: usize = 48;
 
@@ -259,6 +262,7 @@ impl SqliteStore {
         let db = Connection::open_with_flags(path, flags).map_err(store_error)?;
         if let Some(key) = key {
             key.unlock(&db)?;
+            db.pragma_update(None, "cache_size", -ENCRYPTED_CACHE).map_err(store_error)?;
         }
         db.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
