@@ -171,6 +171,7 @@ impl SqliteStore {
                 "berkas belum disiapkan: buka dahulu dengan program utama".into(),
             ));
         }
+        store.keep_pages()?;
         Ok(store)
     }
 
@@ -262,7 +263,6 @@ impl SqliteStore {
         let db = Connection::open_with_flags(path, flags).map_err(store_error)?;
         if let Some(key) = key {
             key.unlock(&db)?;
-            db.pragma_update(None, "cache_size", -ENCRYPTED_CACHE).map_err(store_error)?;
         }
         db.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -312,7 +312,16 @@ impl SqliteStore {
         }
     }
 
+    /// Of an encrypted file. Asked for once its key is known to fit: already this reads the file.
+    fn keep_pages(&self) -> Result<(), StoreError> {
+        if self.key.is_none() {
+            return Ok(());
+        }
+        self.db.pragma_update(None, "cache_size", -ENCRYPTED_CACHE).map_err(store_error)
+    }
+
     fn settle(&self) -> Result<(), StoreError> {
+        self.keep_pages()?;
         let durability = self.durability;
         let set = |name: &str, value: &dyn rusqlite::ToSql| {
             // Some pragmas answer with a row and some do not.
