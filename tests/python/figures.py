@@ -54,7 +54,16 @@ async def figures(folder):
     phone = await loket.open_phone(str(folder / "hp"), None)
     assert len(await phone.applications(None, 50)) == 50
     print(f"memory of a store of {STORED} that is open, first 50 listed: {memory() - before:.1f} MiB")
-    await median("open", lambda _: loket.open_phone(str(folder / "hp"), None))
+    await phone.search("contoh", 50)
+    print(f"memory once all of it was read to be searched: {memory() - before:.1f} MiB")
+    took = []
+    for _ in range(TIMES):
+        began = time.perf_counter()
+        await loket.open_phone(str(folder / "hp"), None)
+        took.append((time.perf_counter() - began) * 1000)
+        # What is read ahead is of this one, and would be in the way of the next.
+        await asyncio.sleep(0.15)
+    print(f"open: {statistics.median(took):.2f} ms median, {max(took):.2f} ms slowest of {TIMES}")
     await median("list 50", lambda _: phone.applications(None, 50))
     await median("search a name, 50 at most", lambda n: phone.search(f"fiktif {n:05}", 50))
     await median("search what many have, 50 at most", lambda _: phone.search("contoh", 50))
@@ -67,7 +76,6 @@ async def figures(folder):
         await fresh.search(f"fiktif {STORED - 1:05}", 50)
         print(f"first search, {pause} s after opening: {(time.perf_counter() - began) * 1000:.1f} ms")
     await median("create", lambda _: phone.create(loket.NewApplication(service=SERVICE)))
-    print(f"memory after that: {memory() - before:.1f} MiB")
 
 
 with tempfile.TemporaryDirectory() as name:
