@@ -16,8 +16,8 @@ const SQUARE: usize = 32;
 const MOST_GLARE: usize = 12;
 /// Mean brightness below which a picture is too dark.
 const DIMMEST: u64 = 70;
-/// Least variance of the edges in the sharpest tenth of squares. Print that is in focus is far above it, print that is
-/// blurred by two pixels far below.
+/// Least variance of the edges in the sharpest tenth of squares. Print that is in focus is above it, print that is
+/// blurred over six pixels below.
 const LEAST_EDGE: u64 = 120;
 
 /// What a photo looks like.
@@ -43,7 +43,7 @@ pub struct PhotoCheck {
 }
 
 /// Looks whether a photo can be read, from its brightness: one byte a pixel, row by row. The app scales the photo to
-/// about 1,000 pixels on its longer side before; that takes a few milliseconds here.
+/// about 1,000 pixels on its longer side before.
 ///
 /// # Errors
 /// [`LoketError::Input`] where sides and bytes do not fit each other, or it is too small or too large.
