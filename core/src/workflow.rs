@@ -24,7 +24,7 @@ pub use decide::{
 };
 pub use moves::{
     ACT_COMPLETE, ACT_LAPSE, ACT_RELEASE, ACT_TOLD, MARK_CODES, MARK_PREFIX, NEED_OLD_CARD, NEED_SERIAL,
-    act_label, mark_label,
+    act_label, capitalised, heading, mark_label,
 };
 pub use notify::{Due, Unreached, Vars, notifications, septets, sms_parts, text};
 pub use record::{Actor, Decision, Event, Frozen, Who};

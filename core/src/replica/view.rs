@@ -309,8 +309,9 @@ impl<S: Store> Replica<S> {
             Event::Contradiction(refusal) => ("bertentangan", Some(refusal)),
             _ => ("dicatat", None),
         };
+        let label = act_label(case.service.as_ref().map(|file| &file.service), &decision.act);
         Ok(json!({
-            "act": decision.act, "label": act_label(case.service.as_ref().map(|file| &file.service), &decision.act), "by": by, "role": decision.actor.role, "at": time_text(decision.at),
+            "act": decision.act, "label": label, "by": by, "role": decision.actor.role, "at": time_text(decision.at),
             "claimed_at": decision.claimed_at.map(time_text), "reason": decision.reason,
             "marks": decision.marks.iter().cloned().collect::<BTreeMap<_, _>>(),
             "params": decision.params.iter().cloned().collect::<BTreeMap<_, _>>(),

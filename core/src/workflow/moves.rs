@@ -109,15 +109,20 @@ pub fn act_label(service: Option<&Service>, act: &str) -> String {
         "ganti_nomor" => "Nomor pendaftaran diganti",
         "sms_gagal" => "SMS tidak sampai",
         "sms_tidak_pasti" => "SMS tidak pasti sampai",
-        _ => {
-            let words = act.replace(['_', '-'], " ");
-            let mut letters = words.chars();
-            return letters
-                .next()
-                .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
-        }
+        _ => return heading(act),
     };
     known.to_owned()
+}
+
+/// An id as a heading, where nothing gives it a title.
+pub fn heading(id: &str) -> String {
+    capitalised(&id.replace(['_', '-'], " "))
+}
+
+/// With its first letter in capitals.
+pub fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// What a mark on a paper is called, for people; a mark of somebody's own words is those.

@@ -7,6 +7,8 @@ use loket_core::region::Regions;
 use loket_core::time::jakarta;
 use loket_core::value::stored_date;
 use loket_core::workflow::ClockReading;
+use loket_core::workflow::capitalised;
+pub use loket_core::workflow::heading;
 
 /// Months, as a civil servant writes them.
 const MONTHS: [&str; 12] = [
@@ -150,18 +152,8 @@ pub fn filled(template: &str, told: impl Fn(&str) -> Option<String>) -> String {
 
 /// An error's words as a sentence: a capital at the beginning, a full stop at the end.
 pub fn sentence(words: &str) -> String {
-    let begun = heading_of(words);
+    let begun = capitalised(words);
     if begun.ends_with(['.', '!', '?']) { begun } else { format!("{begun}.") }
-}
-
-/// A word of the catalogue's as a heading: `orang_tua` is `Orang tua`.
-pub fn heading(id: &str) -> String {
-    heading_of(&id.replace(['_', '-'], " "))
-}
-
-fn heading_of(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]
