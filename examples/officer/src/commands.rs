@@ -27,11 +27,7 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     fn open(&self) -> Result<Phone, ClientError> {
-        if self.dir == self.keys {
-            Phone::open(self.dir)
-        } else {
-            Phone::open_with(self.dir, &Keys::read(self.keys)?)
-        }
+        Phone::open_with(self.dir, &Keys::read(self.keys)?)
     }
 }
 

@@ -1,7 +1,6 @@
 package id.loket.petugas.logic
 
 import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Job
 import uniffi.loket.LoketPhone
 import uniffi.loket.Network
 import uniffi.loket.SyncHandle
@@ -10,21 +9,20 @@ import uniffi.loket.SyncStep
 
 /** Being in touch with the office while the app is open. What it says is what the office has confirmed. */
 class SyncModel(scope: CoroutineScope, private val phone: LoketPhone) : Model<SyncModel.State>(scope, State()) {
-    data class State(val words: String = Words.sync(null), val running: Boolean = false, val trouble: Trouble? = null)
+    data class State(val words: String = Words.sync(null), val trouble: Trouble? = null)
 
     private var handle: SyncHandle? = null
-    private var waiting: Job? = null
     private var network = Network.UNMETERED
     private var batteryLow = false
     private var scansOverMetered = true
 
     override fun failed(state: State, trouble: Trouble) =
-        state.copy(words = trouble.sentence, running = false, trouble = trouble)
+        state.copy(words = trouble.sentence, trouble = trouble)
 
     fun start() {
         if (handle != null) return
-        show { State(running = true) }
-        waiting = work {
+        show { State() }
+        work {
             val observer = object : SyncObserver {
                 override fun onStep(step: SyncStep) = show { it.copy(words = Words.sync(step)) }
             }
@@ -35,7 +33,6 @@ class SyncModel(scope: CoroutineScope, private val phone: LoketPhone) : Model<Sy
                 started.finished()
             } finally {
                 handle = null
-                show { it.copy(running = false) }
             }
         }
     }
