@@ -22,6 +22,7 @@ mod interface;
 mod kill;
 mod live;
 mod prints;
+mod private;
 mod proxy;
 mod restored;
 pub mod script;

@@ -33,6 +33,7 @@ mod form;
 mod key;
 mod mark;
 mod pen;
+mod pin;
 mod profile;
 mod retention;
 mod socket;
@@ -47,6 +48,7 @@ pub use edits::Attached;
 pub use enrol::{Enrolled, enrol, enrol_with};
 pub use form::{FormField, FormRequirement, FormView};
 pub use key::Keys;
+pub use pin::{MAX_PINS, PINS_KIND, PINS_NAME, Pin, published_pins};
 pub use profile::Profile;
 pub use sync::{Hints, Step, SyncReport, Watch, follow, sync};
 pub use tls::http_once;
@@ -206,6 +208,12 @@ impl Phone {
     /// Who and where it is enrolled.
     pub fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    /// By what it knows its office's certificate: what the office has published since it enrolled, or told then.
+    fn trust(&self) -> Result<tls::Trust, ClientError> {
+        let published = published_pins(&self.replica)?;
+        Ok(tls::Trust::Pins(published.unwrap_or_else(|| self.profile.pins.clone())))
     }
 
     /// Its folder.

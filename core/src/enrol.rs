@@ -75,6 +75,8 @@ pub struct Granted<'a> {
     pub role: &'a str,
     /// Partitions, in their texts.
     pub partitions: &'a [String],
+    /// Keys of TLS by which the office is known, in hexadecimal.
+    pub pins: &'a [String],
 }
 
 impl Code {
@@ -123,6 +125,9 @@ impl Secret {
         hasher.update(granted.role.as_bytes());
         for partition in granted.partitions {
             hasher.update(partition.as_bytes()).update(b"\n");
+        }
+        for pin in granted.pins {
+            hasher.update(b"pin ").update(pin.as_bytes()).update(b"\n");
         }
         hasher.finalize()
     }
@@ -233,8 +238,13 @@ mod tests {
         let (office, device) = (SeededKey::new(1).public_key(), SeededKey::new(2).public_key());
         let secret = Code::new([9; CODE_BYTES]).secret();
         let partitions = vec!["33.12.08".to_owned(), "33.12.08.2002".to_owned()];
-        let granted =
-            Granted { office: &office, device: &device, role: "operator-desa", partitions: &partitions };
+        let granted = Granted {
+            office: &office,
+            device: &device,
+            role: "operator-desa",
+            partitions: &partitions,
+            pins: &[],
+        };
         let mac = secret.office_mac(&granted);
         let fewer = partitions.get(..1).unwrap();
         let others = [
@@ -242,6 +252,7 @@ mod tests {
             Granted { device: &office, ..granted },
             Granted { role: "admin", ..granted },
             Granted { partitions: fewer, ..granted },
+            Granted { pins: fewer, ..granted },
         ];
         for other in others {
             assert_ne!(secret.office_mac(&other), mac);

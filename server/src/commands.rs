@@ -25,6 +25,7 @@ mod healing;
 mod held;
 mod init;
 mod invite;
+mod pin;
 mod queue;
 mod restore;
 mod retention;
@@ -72,6 +73,8 @@ enum Command {
     Device(device::Command),
     #[command(about = "Beri sebuah perangkat akses ke permohonan yang perlu dijaga")]
     Grant(device::GrantArgs),
+    #[command(about = "Kunci TLS yang diterima HP dari kantor ini, siapa pun yang menjaminnya")]
+    Pin(pin::Args),
     #[command(about = "Permohonan yang menunggu di sebuah meja, yang tertua dahulu")]
     Queue(queue::Args),
     #[command(about = "Pengajuan yang menunggu isian dari HP yang belum sinkron")]
@@ -151,6 +154,7 @@ fn answer(folder: &Folder, command: Command) -> Result<Answer, Failure> {
         Command::Init(args) => init::run(folder, &args),
         Command::Staff(command) => staff::run(folder, command),
         Command::Token(command) => token::run(folder, command),
+        Command::Pin(args) => pin::run(&folder, &args),
         Command::Invite(args) => invite::run(folder, args),
         Command::Device(command) => device::run(folder, command),
         Command::Grant(args) => device::grant(folder, &args),

@@ -31,7 +31,7 @@ pub mod limits {
     /// TCP connections at once.
     pub const CONNECTIONS: usize = 12_000;
     /// Sync sessions at once.
-    pub const SESSIONS: usize = 10_000;
+    pub const SESSIONS: usize = 21_000;
     /// Sessions of one device at once; a further one ends the oldest, which is most likely a dead line.
     pub const SESSIONS_PER_DEVICE: usize = 2;
     /// Connections whose peer has not proven yet who it is; a further one takes the place of another.
@@ -83,6 +83,12 @@ pub mod limits {
     pub const LIVE_EVERY: Duration = Duration::from_secs(20);
     /// Bytes of a scan that a page shows.
     pub const SCAN: u64 = 32 << 20;
+    /// Bytes of a file of certificates, or of their key.
+    pub const CERTIFICATE: u64 = 64 << 10;
+    /// For TLS to come about.
+    pub const TLS_TIMEOUT: Duration = Duration::from_secs(30);
+    /// Between looks whether the certificate's files changed.
+    pub const TLS_LOOK_EVERY: Duration = Duration::from_secs(60);
     /// For the head of a request to arrive.
     pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
     /// For a small body to arrive.

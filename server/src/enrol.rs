@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use loket_core::client::{Pin, published_pins};
 use loket_core::enrol::{Granted, INVITE_BYTES, Secret, proves};
 use loket_core::identity::PublicKey;
 use loket_core::journal::Partition;
@@ -129,9 +130,12 @@ fn admit<S: Store>(
     }
     let partitions: Vec<String> = row.partitions.iter().map(Partition::to_string).collect();
     let role = row.role.as_str();
-    let mac = secret.office_mac(&Granted { office, device: &device, role, partitions: &partitions });
+    let pins: Vec<String> =
+        published_pins(&desk.replica)?.unwrap_or_default().iter().map(Pin::to_string).collect();
+    let granted = Granted { office, device: &device, role, partitions: &partitions, pins: &pins };
+    let mac = secret.office_mac(&granted);
     Ok(Some(json!({
-        "office": HEXLOWER.encode(&office.0), "role": role, "partitions": partitions,
+        "office": HEXLOWER.encode(&office.0), "role": role, "partitions": partitions, "pins": pins,
         "mac": mac.to_hex().as_str(),
     })))
 }

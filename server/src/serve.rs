@@ -9,10 +9,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use axum::middleware::from_fn_with_state;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use loket_core::client::published_pins;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -29,12 +32,14 @@ use crate::guests::{Guest, Guests};
 use crate::ingest::{Writer, WriterThread};
 use crate::office::admission::Allowances;
 use crate::press::Press;
+use crate::proxy;
 use crate::readers::Readers;
 use crate::retention;
 use crate::router::router;
 use crate::sms::{self, Gateway};
 use crate::status::Guesses;
 use crate::telemetry;
+use crate::tls::{self, Certificate};
 
 /// After an accept that failed: the system is short of something.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -54,8 +59,21 @@ pub enum Course {
 /// An office that serves.
 pub struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     stop: watch::Sender<Course>,
     task: JoinHandle<Result<(), Failure>>,
+}
+
+/// How connections are kept from listeners on the way.
+#[derive(Clone, Default)]
+pub enum Way {
+    /// Not at all: whoever connects is on this machine.
+    #[default]
+    Loopback,
+    /// By TLS, here.
+    Tls(Arc<Certificate>),
+    /// By TLS that ends at a proxy, which says so and names the peer.
+    Proxy,
 }
 
 /// What an operator decides.
@@ -67,6 +85,8 @@ pub struct Options {
     pub public_url: Option<String>,
     /// By which way messages to applicants leave.
     pub gateway: Gateway,
+    /// How connections are kept private.
+    pub way: Way,
 }
 
 impl Server {
@@ -90,6 +110,18 @@ impl Server {
             ))
         })?;
         let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
+        let way = options.way;
+        if matches!(way, Way::Loopback) && !address.ip().to_canonical().is_loopback() {
+            return Err(Failure::new(format!(
+                "{address} dapat dijangkau dari luar mesin ini, dan tanpa TLS semua dapat disadap: beri --tls-certificate \
+                 dan --tls-key, atau --behind-proxy jika proxy di depannya yang memakai TLS"
+            )));
+        }
+        if let Way::Tls(certificate) = &way {
+            let pins = published_pins(&office.replica)?.unwrap_or_default();
+            tls::check_pin(&certificate.pin(), &pins)?;
+        }
+        let scheme = if matches!(way, Way::Tls(_)) { "https" } else { "http" };
         office.replica.store.make_room(limits::CACHE, limits::LOG_PAGES)?;
         let (writer, thread) = Writer::start(office).map_err(|error| Failure::new(error.to_string()))?;
         let (stop, stopped) = watch::channel(Course::Serving);
@@ -110,7 +142,7 @@ impl Server {
             stop: stopped,
             press: Arc::new(press),
             metrics: telemetry::metrics(),
-            public_url: options.public_url.unwrap_or_else(|| format!("http://{address}")),
+            public_url: options.public_url.unwrap_or_else(|| format!("{scheme}://{address}")),
             heard: Default::default(),
             figures: Default::default(),
             pace: Default::default(),
@@ -119,9 +151,17 @@ impl Server {
         });
         let messages = tokio::spawn(sms::run(Arc::clone(&app), options.gateway, app.stop.clone()));
         tokio::spawn(retention::run(Arc::clone(&app)));
+        if let Way::Tls(certificate) = &way {
+            tokio::spawn(tls::watch(Arc::clone(&app), Arc::clone(certificate)));
+        }
         info!(%address, office = %app.office.author(), "serving");
-        let task = tokio::spawn(serve(app, listener, (checkpoints, thread, messages), stop.clone()));
-        Ok(Server { address, stop, task })
+        let task = tokio::spawn(serve(app, listener, (checkpoints, thread, messages), (way, stop.clone())));
+        Ok(Server { address, scheme, stop, task })
+    }
+
+    /// Its address as a URL.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Where it listens.
@@ -150,10 +190,13 @@ async fn serve(
     app: Arc<App>,
     listener: TcpListener,
     (checkpoints, thread, messages): (std::thread::JoinHandle<()>, WriterThread, JoinHandle<()>),
-    course: watch::Sender<Course>,
+    (way, course): (Way, watch::Sender<Course>),
 ) -> Result<(), Failure> {
     let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
-    let routes = router(Arc::clone(&app));
+    let mut routes = router(Arc::clone(&app));
+    if let Way::Proxy = way {
+        routes = routes.layer(from_fn_with_state(app.guests.clone(), proxy::let_in));
+    }
     let mut stop = app.stop.clone();
     loop {
         let accepted = tokio::select! {
@@ -166,9 +209,9 @@ async fn serve(
             accepted = accept(&listener, &connections, &app.guests) => accepted,
         };
         if let Some((stream, guest, place)) = accepted {
-            let (routes, stop) = (routes.clone(), app.stop.clone());
+            let (routes, stop, way) = (routes.clone(), app.stop.clone(), way.clone());
             tokio::spawn(async move {
-                connection(stream, guest, routes, stop).await;
+                welcome(stream, guest, way, routes, stop).await;
                 drop(place);
             });
         }
@@ -252,11 +295,37 @@ fn raise_file_limit() {
     }
 }
 
-async fn connection(stream: TcpStream, guest: Guest, routes: Router, mut stop: watch::Receiver<Course>) {
+async fn welcome(stream: TcpStream, guest: Guest, way: Way, routes: Router, stop: watch::Receiver<Course>) {
     // Small frames go at once; where the system refuses, they go later.
     let _ = stream.set_nodelay(true);
     let life = Arc::new(Life::default());
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&life)));
+    let stream = Watched::new(stream, Arc::clone(&life));
+    match way {
+        Way::Loopback => connection(stream, (life, guest), routes, stop).await,
+        Way::Proxy => {
+            // The proxy itself waits for nobody; its peers are guests one by one.
+            guest.is_known();
+            connection(stream, (life, guest), routes, stop).await;
+        }
+        Way::Tls(certificate) => {
+            let greeted = tokio::select! {
+                greeted = certificate.greet(stream) => greeted,
+                () = guest.shown_out() => None,
+            };
+            if let Some(stream) = greeted {
+                connection(stream, (life, guest), routes, stop).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    (life, guest): (Arc<Life>, Guest),
+    routes: Router,
+    mut stop: watch::Receiver<Course>,
+) {
+    let io = TokioIo::new(stream);
     let visitor = guest.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&life));

@@ -265,7 +265,12 @@ impl Office {
 
     /// Starts the server at this address, if it starts; why not is in the log then.
     pub fn try_serve(&self, listen: &str) -> Option<Server> {
-        Server::start(self, listen, &[])
+        self.try_serve_with(listen, &[])
+    }
+
+    /// As [`Office::try_serve`], with options.
+    pub fn try_serve_with(&self, listen: &str, options: &[&str]) -> Option<Server> {
+        Server::start(self, listen, options)
     }
 
     /// What its servers logged so far.
@@ -314,14 +319,19 @@ impl Server {
             Err(mpsc::RecvTimeoutError::Disconnected) => return None,
             Err(mpsc::RecvTimeoutError::Timeout) => panic!("no server: {}", office.log()),
         };
-        let url = first.split_whitespace().find(|word| word.starts_with("http://"));
+        let url = first.split_whitespace().find(|word| word.contains("://"));
         let url = url.unwrap_or_else(|| panic!("no address in: {first}")).trim_end_matches('/').to_owned();
         Some(Self { process, url })
     }
 
-    /// Its address, `http://127.0.0.1:PORT`.
+    /// Its address, `http://127.0.0.1:PORT`, or `https://…` with TLS.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its process, as the system numbers it.
+    pub fn process_id(&self) -> u32 {
+        self.process.0.id()
     }
 
     /// What it has in memory, in bytes, as Linux tells it.

@@ -91,7 +91,7 @@ impl Proxy {
 }
 
 fn host(url: &str) -> String {
-    url.strip_prefix("http://").unwrap().to_owned()
+    url.rsplit('/').next().unwrap().to_owned()
 }
 
 /// Carries bytes both ways, in two threads that end with the connection.

@@ -28,6 +28,17 @@ impl Address {
         self.0.port_or_known_default().unwrap_or_default()
     }
 
+    /// Whether nobody listens on the way: TLS, or an address of this device itself.
+    pub fn is_private(&self) -> bool {
+        let loopback = match self.0.host() {
+            Some(url::Host::Ipv4(four)) => four.is_loopback(),
+            Some(url::Host::Ipv6(six)) => six.to_canonical().is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        loopback || self.0.scheme() == "https"
+    }
+
     /// A path of the office over HTTP.
     pub fn http(&self, path: &str) -> Url {
         let mut url = self.0.clone();
@@ -112,6 +123,13 @@ mod tests {
         }
         let address: Address = "wss://contoh.go.id".parse().unwrap();
         assert_eq!((address.host(), address.port()), ("contoh.go.id", 443));
+        let private = |address: &str| address.parse::<Address>().unwrap().is_private();
+        for safe in ["wss://contoh.go.id", "http://127.8.0.1", "ws://[::1]:9", "http://localhost:80"] {
+            assert!(private(safe), "{safe}");
+        }
+        for open in ["http://contoh.go.id", "ws://192.168.1.4:7312", "http://localhost.contoh.go.id"] {
+            assert!(!private(open), "{open}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::address::Address;
 use super::enrol::blocking;
 use super::socket::Bytes;
-use super::tls;
+use super::tls::{self, Trust};
 use super::{ClientError, clock, now};
 use crate::attachment::{AttachmentStore, token};
 use crate::identity::Signer;
@@ -55,6 +55,7 @@ pub(super) enum News {
 /// What uploads need.
 pub(super) struct Uploader {
     pub address: Address,
+    pub trust: Trust,
     pub office: AuthorId,
     pub signer: Arc<dyn Signer>,
     pub files: AttachmentStore,
@@ -84,7 +85,7 @@ impl Uploader {
         if uploads.is_empty() {
             return Ok(());
         }
-        let client = tls::http()?;
+        let client = tls::http(&self.trust)?;
         for upload in uploads {
             let news = match self.persist(&client, upload).await? {
                 Answer::NotWanted => News::NotWanted,

@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::Deserialize;
 
 use super::address::Address;
+use super::pin::{MAX_PINS, Pin};
 use super::profile::{Profile, role_from};
 use super::sync::sync;
+use super::tls::{Seen, Trust};
 use super::{ClientError, Keys, Phone, STORE, tls};
 use crate::enrol::{Code, Granted, proves};
 use crate::identity::{PublicKey, Signer};
@@ -42,6 +45,9 @@ struct Answer {
     office: String,
     role: String,
     partitions: Vec<String>,
+    /// An office that pins nothing may leave them out.
+    #[serde(default)]
+    pins: Vec<String>,
     mac: String,
 }
 
@@ -65,6 +71,11 @@ pub async fn enrol_with(
 ) -> Result<Enrolled, ClientError> {
     let address: Address =
         url.parse().map_err(|error: super::NotAnAddress| ClientError::refused(error.to_string()))?;
+    if !address.is_private() {
+        return Err(ClientError::refused(
+            "alamat http:// atau ws:// dapat disadap di jalan: minta alamat https:// dari Dinas",
+        ));
+    }
     let code: Code =
         code.parse().map_err(|error: crate::enrol::NotACode| ClientError::refused(error.to_string()))?;
     let at = dir.to_owned();
@@ -117,7 +128,8 @@ async fn ask(address: Address, code: &Code, signer: &dyn Signer) -> Result<Profi
         "key": HEXLOWER.encode(&device.0),
         "mac": secret.device_mac(&device).to_hex().as_str(),
     });
-    let request = tls::http()?
+    let seen = Arc::<Seen>::default();
+    let request = tls::http(&Trust::Unknown(Arc::clone(&seen)))?
         .post(address.http("/v1/enrol"))
         .header("content-type", "application/json")
         .timeout(ANSWER_TIMEOUT)
@@ -137,7 +149,9 @@ async fn ask(address: Address, code: &Code, signer: &dyn Signer) -> Result<Profi
         return Err(said.map_or_else(not_an_office, |said| ClientError::Office(said.to_owned())));
     }
     let answer: Answer = serde_json::from_slice(&body).map_err(|_| not_an_office())?;
-    read(address, &answer, &device, &secret).ok_or_else(not_an_office)
+    let profile = read(address, &answer, &device, &secret).ok_or_else(not_an_office)?;
+    seen.judge(&profile.pins)?;
+    Ok(profile)
 }
 
 /// The profile that an answer gives, if it is genuine.
@@ -149,13 +163,16 @@ fn read(
 ) -> Option<Profile> {
     let office = HEXLOWER_PERMISSIVE.decode(answer.office.as_bytes()).ok()?;
     let office = PublicKey(office.try_into().ok()?);
-    let granted = Granted { office: &office, device, role: &answer.role, partitions: &answer.partitions };
-    if !proves(&secret.office_mac(&granted), &answer.mac) || answer.partitions.len() > MAX_PARTITIONS {
+    let (partitions, pins) = (&answer.partitions[..], &answer.pins[..]);
+    let granted = Granted { office: &office, device, role: &answer.role, partitions, pins };
+    let within = partitions.len() <= MAX_PARTITIONS && pins.len() <= MAX_PINS;
+    if !within || !proves(&secret.office_mac(&granted), &answer.mac) {
         return None;
     }
-    let partitions = answer.partitions.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?;
+    let partitions = partitions.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?;
+    let pins = pins.iter().map(|text| Pin::from_hex(text)).collect::<Option<_>>()?;
     let role = role_from(&answer.role)?;
-    Some(Profile { address, office, device: device.author(), role, partitions })
+    Some(Profile { address, office, device: device.author(), role, partitions, pins })
 }
 
 fn keep(dir: &Path, profile: &Profile, keys: &Keys) -> Result<Phone, ClientError> {
@@ -194,13 +211,19 @@ mod tests {
         let (office, device) = (SeededKey::new(1).public_key(), SeededKey::new(2).public_key());
         let secret = Code::new([3; 15]).secret();
         let partitions = vec!["33.12.08.2002".to_owned()];
-        let granted =
-            Granted { office: &office, device: &device, role: "operator-desa", partitions: &partitions };
+        let granted = Granted {
+            office: &office,
+            device: &device,
+            role: "operator-desa",
+            partitions: &partitions,
+            pins: &[],
+        };
         let mac = secret.office_mac(&granted).to_hex().to_string();
         let answer = |role: &str, mac: &str| Answer {
             office: HEXLOWER.encode(&office.0),
             role: role.into(),
             partitions: partitions.clone(),
+            pins: Vec::new(),
             mac: mac.into(),
         };
         let address: Address = "ws://127.0.0.1:1".parse().unwrap();
@@ -232,6 +255,7 @@ mod tests {
             device: first.signer.author(),
             role: crate::catalogue::Role::OperatorDesa,
             partitions: vec!["33.12.08.2002".parse().unwrap()],
+            pins: Vec::new(),
         };
         let phone = keep(dir.path(), &profile, &first).unwrap();
         assert_eq!(*phone.profile(), profile);

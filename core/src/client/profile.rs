@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 
 use super::ClientError;
 use super::address::Address;
+use super::pin::Pin;
 use crate::catalogue::Role;
 use crate::identity::PublicKey;
 use crate::journal::{AuthorId, Partition};
@@ -27,6 +28,8 @@ pub struct Profile {
     pub role: Role,
     /// Its partitions; the first is where new applications are filed.
     pub partitions: Vec<Partition>,
+    /// Keys of TLS that the office told at the enrolment; none: the authorities that browsers trust say who it is.
+    pub pins: Vec<Pin>,
 }
 
 #[derive(Encode, Decode)]
@@ -42,6 +45,8 @@ struct Row {
     role: Role,
     #[n(4)]
     partitions: Vec<Partition>,
+    #[n(5)]
+    pins: Option<Vec<Pin>>,
 }
 
 impl Profile {
@@ -52,7 +57,8 @@ impl Profile {
         let address =
             row.address.parse().map_err(|_| crate::replica::ReplicaError::Damaged("alamat Dinas"))?;
         let Row { office, device, role, partitions, .. } = row;
-        Ok(Some(Self { address, office, device, role, partitions }))
+        let pins = row.pins.unwrap_or_default();
+        Ok(Some(Self { address, office, device, role, partitions, pins }))
     }
 
     /// Writes it; the caller holds a transaction.
@@ -63,6 +69,7 @@ impl Profile {
             device: self.device,
             role: self.role,
             partitions: self.partitions.clone(),
+            pins: Some(self.pins.clone()),
         };
         Ok(store.put(&Partition::Office, Table::Meta, NAME, Some(&rows::encode(&row)))?)
     }

@@ -14,7 +14,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async
 
 use super::ClientError;
 use super::address::Address;
-use super::tls::{self, CONNECT_TIMEOUT};
+use super::tls::{self, CONNECT_TIMEOUT, Trust};
 use crate::sync::message::MAX_FRAME;
 
 /// The path of the sync.
@@ -62,14 +62,18 @@ impl Bytes {
 }
 
 /// Connects to the office.
-pub(super) async fn connect(address: &Address, bytes: &Arc<Bytes>) -> Result<Socket, ClientError> {
-    match timeout(CONNECT_TIMEOUT, open(address, bytes)).await {
+pub(super) async fn connect(
+    address: &Address,
+    trust: &Trust,
+    bytes: &Arc<Bytes>,
+) -> Result<Socket, ClientError> {
+    match timeout(CONNECT_TIMEOUT, open(address, trust, bytes)).await {
         Ok(socket) => socket,
         Err(_) => Err(unreachable()),
     }
 }
 
-async fn open(address: &Address, bytes: &Arc<Bytes>) -> Result<Socket, ClientError> {
+async fn open(address: &Address, trust: &Trust, bytes: &Arc<Bytes>) -> Result<Socket, ClientError> {
     // A numbered host of version 6 stands in brackets within an address, and without them here.
     let host = address.host().trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, address.port())).await.map_err(|_| unreachable())?;
@@ -81,7 +85,8 @@ async fn open(address: &Address, bytes: &Arc<Bytes>) -> Result<Socket, ClientErr
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME));
     let url = address.websocket(PATH);
-    let connector = if url.starts_with("wss") { Connector::Rustls(tls::config()?) } else { Connector::Plain };
+    let connector =
+        if url.starts_with("wss") { Connector::Rustls(tls::config(trust)?) } else { Connector::Plain };
     let opened = client_async_tls_with_config(url, stream, Some(config), Some(connector)).await;
     bytes.turn();
     opened.map(|(socket, _)| socket).map_err(|error| sentence(&error))
@@ -93,6 +98,9 @@ fn unreachable() -> ClientError {
 
 /// What failed, for people.
 pub(super) fn sentence(error: &tungstenite::Error) -> ClientError {
+    if tls::is_about_certificate(error) {
+        return tls::not_the_office();
+    }
     match error {
         tungstenite::Error::Http(response) => ClientError::Network(format!(
             "alamat itu tidak menerima sinkronisasi (HTTP {}): periksa alamat Dinas, atau ulangi nanti",

@@ -263,8 +263,8 @@ impl Drop for Connection<'_, '_> {
 }
 
 async fn run(phone: Phone, total: &mut Total, manner: Manner, watch: Watch<'_>) -> Result<(), ClientError> {
-    let address = phone.profile().address.clone();
-    let (sink, frames) = socket::connect(&address, &total.bytes).await?.split();
+    let (address, trust) = (phone.profile().address.clone(), phone.trust()?);
+    let (sink, frames) = socket::connect(&address, &trust, &total.bytes).await?.split();
     let (outgoing, queue) = mpsc::channel(OUTGOING);
     let writer = tokio::spawn(write(sink, queue));
     let (engine, hello) = blocking(move || Engine::call(phone)).await?;
@@ -530,6 +530,7 @@ impl Connection<'_, '_> {
                 let phone = &engine.phone;
                 Ok(Uploader {
                     address: phone.profile().address.clone(),
+                    trust: phone.trust()?,
                     office: phone.replica.office_author(),
                     signer: Arc::clone(&phone.signer),
                     files: phone.files().clone(),

@@ -2,12 +2,14 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::{Failure, Folder};
 use crate::office::admission::{self, Allowances};
-use crate::serve::{Options, Server, asked_to_end};
+use crate::serve::{Options, Server, Way, asked_to_end};
 use crate::sms::Gateway;
 use crate::telemetry;
+use crate::tls::{Certificate, Files};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -48,6 +50,29 @@ pub(super) struct Args {
         help = "Pengaturan gateway SMS (lihat docs/sms.md); tanpa ini SMS hanya dicatat di log"
     )]
     sms: Option<PathBuf>,
+    #[arg(
+        long,
+        value_name = "BERKAS",
+        env = "LOKET_TLS_CERTIFICATE",
+        requires = "tls_key",
+        conflicts_with = "behind_proxy",
+        help = "Sertifikat TLS (PEM, dengan rantainya); dibaca lagi bila berubah, atau pada SIGHUP"
+    )]
+    tls_certificate: Option<PathBuf>,
+    #[arg(
+        long,
+        value_name = "BERKAS",
+        env = "LOKET_TLS_KEY",
+        requires = "tls_certificate",
+        help = "Kunci sertifikat itu (PEM)"
+    )]
+    tls_key: Option<PathBuf>,
+    #[arg(
+        long,
+        env = "LOKET_BEHIND_PROXY",
+        help = "TLS berakhir di proxy, yang mengirim X-Forwarded-Proto dan X-Forwarded-For"
+    )]
+    behind_proxy: bool,
 }
 
 /// Longest address that a picture on a receipt still shows well, in letters.
@@ -70,7 +95,15 @@ impl Args {
             ..Allowances::default()
         };
         let gateway = self.sms.as_deref().map(Gateway::read).transpose()?.unwrap_or_default();
-        Ok(Options { allowances, public_url: self.public_url.clone(), gateway })
+        let way = match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                let files = Files { certificate: certificate.clone(), key: key.clone() };
+                Way::Tls(Arc::new(Certificate::read(files)?))
+            }
+            _ if self.behind_proxy => Way::Proxy,
+            _ => Way::Loopback,
+        };
+        Ok(Options { allowances, public_url: self.public_url.clone(), gateway, way })
     }
 }
 
@@ -80,8 +113,7 @@ pub(super) fn run(folder: &Folder, args: &Args) -> Result<(), Failure> {
     super::runtime()?.block_on(async {
         let server = Server::start_with(folder, &args.listen, options).await?;
         let mut out = std::io::stdout();
-        let said =
-            writeln!(out, "Loket mendengarkan di http://{}", server.address()).and_then(|()| out.flush());
+        let said = writeln!(out, "Loket mendengarkan di {}", server.url()).and_then(|()| out.flush());
         if said.is_err() {
             tracing::warn!("standard output is closed");
         }

@@ -38,8 +38,13 @@ async fn the_code_alone_enrols_and_only_one_device() {
     assert_eq!(answer["role"], "operator-kecamatan");
     let partitions: Vec<String> = serde_json::from_value(answer["partitions"].clone()).unwrap();
     assert!(partitions.len() > 2 && partitions[0] == "33.12.08", "{partitions:?}");
-    let granted =
-        Granted { office: &key, device: &device, role: "operator-kecamatan", partitions: &partitions };
+    let granted = Granted {
+        office: &key,
+        device: &device,
+        role: "operator-kecamatan",
+        partitions: &partitions,
+        pins: &[],
+    };
     assert!(proves(&code.secret().office_mac(&granted), answer["mac"].as_str().unwrap()));
 
     // A lost answer is asked for again; nothing more is certified. Another device has no use of the code.
