@@ -5,6 +5,8 @@
 
 #[cfg(feature = "sqlite")]
 mod files;
+#[cfg(feature = "sqlite")]
+mod medium;
 pub mod token;
 
 #[cfg(feature = "sqlite")]
@@ -53,6 +55,7 @@ impl From<std::io::Error> for AttachmentError {
         use std::io::ErrorKind as Kind;
         match error.kind() {
             Kind::StorageFull | Kind::QuotaExceeded => Self::Full,
+            Kind::InvalidData => Self::Mismatch,
             // The kind alone: the system's own words name paths.
             kind => Self::Broken(kind),
         }

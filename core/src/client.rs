@@ -190,7 +190,7 @@ impl Phone {
         }
         let mut replica = Replica::open(store, profile.office)?;
         mark::check(&mut replica, &dir.join(STORE))?;
-        let files = AttachmentStore::open(dir.join(ATTACHMENTS))?;
+        let files = AttachmentStore::open_encrypted(dir.join(ATTACHMENTS), &keys.store)?;
         let mut phone = Self { replica, signer, files, profile, dir: dir.to_owned(), told: 0 };
         phone.told = clock::told(&phone)?;
         Ok(phone)

@@ -1,4 +1,5 @@
-//! The folder of attachments: `<2 hex>/<64 hex>` is whole and right, the same name with `.part` is growing.
+//! The folder of attachments: `<2 hex>/<64 hex>` is whole and right, the same name with `.part` is growing. On a phone
+//! names and bytes are encrypted.
 //!
 //! A sync that failed is not asked for again: the system may have dropped what it could not write, and still show
 //! it. What this process has not itself seen become durable, from its first byte on, is copied to a new file before
@@ -6,14 +7,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::medium::Medium;
 use super::{AttachmentError, MAX_ATTACHMENT, Progress, SYNC_EVERY};
 use crate::journal::AttachmentHash;
+use crate::store::sqlite::StoreKey;
 
 /// Where files lie while they are imported, before their hash is known.
 const INCOMING: &str = "incoming";
@@ -41,6 +44,7 @@ struct Sure {
 #[derive(Debug, Clone)]
 pub struct AttachmentStore {
     dir: PathBuf,
+    medium: Medium,
     sure: Arc<Mutex<Sure>>,
 }
 
@@ -48,7 +52,16 @@ impl AttachmentStore {
     /// Opens the folder, which is made where there is none. What a crash left of imports is removed; uploads that
     /// were cut stay, to be resumed.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, AttachmentError> {
-        let store = Self { dir: dir.into(), sure: Arc::default() };
+        Self::open_on(dir.into(), Medium::default())
+    }
+
+    /// As [`AttachmentStore::open`]; names and bytes are encrypted with this key.
+    pub fn open_encrypted(dir: impl Into<PathBuf>, key: &StoreKey) -> Result<Self, AttachmentError> {
+        Self::open_on(dir.into(), Medium::sealed(key)?)
+    }
+
+    fn open_on(dir: PathBuf, medium: Medium) -> Result<Self, AttachmentError> {
+        let store = Self { dir, medium, sure: Arc::default() };
         if let Some(parent) = store.dir.parent().filter(|parent| *parent != Path::new("")) {
             fs::create_dir_all(parent)?;
         }
@@ -67,9 +80,9 @@ impl AttachmentStore {
     /// How much of the attachment is here.
     pub fn offset(&self, hash: &AttachmentHash) -> Result<Progress, AttachmentError> {
         if let Some(size) = length(&self.whole(hash))? {
-            return Ok(Progress::Complete(size));
+            return Ok(Progress::Complete(self.medium.plain(size)));
         }
-        Ok(Progress::Partial(length(&self.part(hash))?.unwrap_or(0)))
+        Ok(Progress::Partial(self.medium.grown(length(&self.part(hash))?.unwrap_or(0))))
     }
 
     /// Whether all of the attachment is here.
@@ -96,7 +109,8 @@ impl AttachmentStore {
         }
     }
 
-    /// Takes the bytes at `offset` of an attachment of `expected_size` bytes, and answers when they are durable.
+    /// Takes the bytes at `offset` of an attachment of `expected_size` bytes, and answers when they are durable; an
+    /// encrypted store takes whole pieces of [`SYNC_EVERY`] and leaves what is beyond them, as the answer says.
     /// With the last one the hash is checked over the whole, and only then the attachment is here. An attachment
     /// that is here already takes nothing and answers so.
     ///
@@ -131,7 +145,9 @@ impl AttachmentStore {
         if end > expected_size {
             return Err(AttachmentError::TooLarge);
         }
-        self.extend(hash, offset, bytes)?;
+        let end = self.medium.writable(end, expected_size).max(offset);
+        let room = usize::try_from(end - offset).unwrap_or(usize::MAX);
+        self.extend(hash, offset, bytes.get(..room).unwrap_or(bytes))?;
         if end < expected_size {
             return Ok(Progress::Partial(end));
         }
@@ -145,8 +161,9 @@ impl AttachmentStore {
     pub fn import(&self, path: impl AsRef<Path>) -> Result<(AttachmentHash, u64), AttachmentError> {
         let mut from = open_existing(path.as_ref())?;
         let incoming = self.incoming();
-        let copied =
-            File::create(&incoming).map_err(AttachmentError::from).and_then(|to| copy(&mut from, to));
+        let copied = File::create(&incoming)
+            .map_err(AttachmentError::from)
+            .and_then(|to| self.copy(&Medium::default(), &mut from, to));
         let kept = copied.and_then(|(hash, size)| {
             let _turn = self.lock(&hash)?;
             // Also over one that is here: this copy is known to be durable.
@@ -163,11 +180,8 @@ impl AttachmentStore {
     /// [`AttachmentError::Missing`] where it is not here or not whole.
     pub fn read(&self, hash: &AttachmentHash, range: Range<u64>) -> Result<Vec<u8>, AttachmentError> {
         let mut file = open_existing(&self.whole(hash))?;
-        file.seek(SeekFrom::Start(range.start))?;
-        let mut bytes = Vec::new();
-        let wanted = range.end.saturating_sub(range.start).min(MAX_ATTACHMENT);
-        file.take(wanted).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        let end = range.end.min(range.start.saturating_add(MAX_ATTACHMENT));
+        Ok(self.medium.read_range(&mut file, range.start..end)?)
     }
 
     /// Removes the attachment and what was received of it; one that is not here is fine.
@@ -201,16 +215,15 @@ impl AttachmentStore {
     }
 
     fn folder(&self, hash: &AttachmentHash) -> PathBuf {
-        let hex = hash.to_hex();
-        self.dir.join(hex.get(..2).unwrap_or_default())
+        self.dir.join(self.medium.name(hash).get(..2).unwrap_or_default())
     }
 
     fn whole(&self, hash: &AttachmentHash) -> PathBuf {
-        self.folder(hash).join(hash.to_hex())
+        self.folder(hash).join(self.medium.name(hash))
     }
 
     fn part(&self, hash: &AttachmentHash) -> PathBuf {
-        self.folder(hash).join(format!("{}.part", hash.to_hex()))
+        self.folder(hash).join(format!("{}.part", self.medium.name(hash)))
     }
 
     /// Waits for its turn among those that change attachments of the same folder; over when dropped.
@@ -234,9 +247,12 @@ impl AttachmentStore {
         let before = self.sure().parts.remove(hash).unwrap_or(0);
         let path = self.part(hash);
         let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
-        let mut written = file.seek(SeekFrom::Start(offset)).map(|_| ());
-        for piece in bytes.chunks(SYNC_EVERY) {
-            written = written.and_then(|()| file.write_all(piece)).and_then(|()| file.sync_data());
+        let place = self.medium.place(offset);
+        // What a cut left behind the last whole piece goes.
+        let mut written = file.set_len(place).and_then(|()| file.seek(SeekFrom::Start(place))).map(|_| ());
+        for (piece, at) in bytes.chunks(SYNC_EVERY).zip((offset..).step_by(SYNC_EVERY)) {
+            written = written.and_then(|()| self.medium.write(&mut file, at, piece));
+            written = written.and_then(|()| file.sync_data());
         }
         if offset == 0 {
             written = written.and_then(|()| sync_dir(&self.folder(hash)));
@@ -244,7 +260,7 @@ impl AttachmentStore {
         if let Err(error) = written {
             // Nothing beyond what was durable should look received. Where that fails too, the copy at the end and
             // its hash decide: this part is not sure any more.
-            let _ = if offset == 0 { fs::remove_file(&path) } else { file.set_len(offset) };
+            let _ = if offset == 0 { fs::remove_file(&path) } else { file.set_len(place) };
             return Err(error.into());
         }
         if before == offset {
@@ -257,8 +273,8 @@ impl AttachmentStore {
     fn complete(&self, hash: &AttachmentHash) -> Result<Progress, AttachmentError> {
         let part = self.part(hash);
         let sure = self.sure().parts.remove(hash);
-        let named = if sure.is_some() && sure == length(&part)? {
-            let (found, size) = digest(&mut open_existing(&part)?, |_| Ok(()))?;
+        let named = if sure.is_some() && sure == length(&part)?.map(|length| self.medium.plain(length)) {
+            let (found, size) = digest(&self.medium, &mut open_existing(&part)?, |_, _| Ok(()))?;
             if found == *hash {
                 self.name(&part, hash).map(|()| size)
             } else {
@@ -278,13 +294,26 @@ impl AttachmentStore {
     fn copy_to_name(&self, from: &Path, hash: &AttachmentHash) -> Result<u64, AttachmentError> {
         let incoming = self.incoming();
         let copied = File::create(&incoming).map_err(AttachmentError::from);
-        let named = copied.and_then(|to| copy(&mut open_existing(from)?, to)).and_then(|(found, size)| {
+        let copied = copied.and_then(|to| self.copy(&self.medium, &mut open_existing(from)?, to));
+        let named = copied.and_then(|(found, size)| {
             if found != *hash {
                 return Err(AttachmentError::Mismatch);
             }
             self.name(&incoming, hash).map(|()| size)
         });
         leave(&incoming, named)
+    }
+
+    /// Copies a file that lies on `medium` to a new one of this folder and makes it durable.
+    fn copy(
+        &self,
+        medium: &Medium,
+        from: &mut File,
+        mut to: File,
+    ) -> Result<(AttachmentHash, u64), AttachmentError> {
+        let copied = digest(medium, from, |at, piece| self.medium.write(&mut to, at, piece))?;
+        to.sync_all()?;
+        Ok(copied)
     }
 
     fn name(&self, file: &Path, hash: &AttachmentHash) -> Result<(), AttachmentError> {
@@ -334,36 +363,25 @@ fn owner_is_gone(name: &std::ffi::OsStr) -> bool {
     }
 }
 
-/// Copies to a new file and makes it durable.
-fn copy(from: &mut File, mut to: File) -> Result<(AttachmentHash, u64), AttachmentError> {
-    let copied = digest(from, |piece| to.write_all(piece))?;
-    to.sync_all()?;
-    Ok(copied)
-}
-
-/// Reads a file to its end, hands on each piece, and returns hash and size.
+/// Reads a file that lies on `medium` to its end, hands on each piece with its offset, and returns hash and size.
 fn digest(
+    medium: &Medium,
     file: &mut File,
-    mut each: impl FnMut(&[u8]) -> io::Result<()>,
+    mut each: impl FnMut(u64, &[u8]) -> io::Result<()>,
 ) -> Result<(AttachmentHash, u64), AttachmentError> {
     let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; SYNC_EVERY];
     let mut size = 0;
     loop {
-        let read = match file.read(&mut buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            result => result?,
-        };
-        let piece = buffer.get(..read).unwrap_or_default();
+        let piece = medium.read(file, size)?;
         if piece.is_empty() {
             return Ok((AttachmentHash(*hasher.finalize().as_bytes()), size));
         }
-        size += read as u64;
-        if size > MAX_ATTACHMENT {
+        if size + piece.len() as u64 > MAX_ATTACHMENT {
             return Err(AttachmentError::TooLarge);
         }
-        hasher.update(piece);
-        each(piece)?;
+        hasher.update(&piece);
+        each(size, &piece)?;
+        size += piece.len() as u64;
     }
 }
 

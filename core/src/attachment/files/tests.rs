@@ -220,3 +220,70 @@ fn what_turns_out_damaged_is_thrown_away_and_told_nobody() {
     assert_eq!(store.append(&name, 1000, 0, &bytes[..10]).unwrap(), Progress::Partial(10));
     assert_eq!(store.assure(&name).unwrap(), Progress::Partial(10), "what grows is told as it is");
 }
+
+fn encrypted(dir: &Path) -> AttachmentStore {
+    AttachmentStore::open_encrypted(dir.join("attachments"), &StoreKey::new([7; 32])).unwrap()
+}
+
+/// Every file below a folder.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn an_encrypted_attachment_comes_in_whole_pieces_and_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = scan(3 * SYNC_EVERY + 123);
+    let (name, size) = (hash(&bytes), bytes.len() as u64);
+    let piece = SYNC_EVERY as u64;
+    // What does not fill a piece is left, and asked for again.
+    let store = encrypted(dir.path());
+    assert_eq!(store.append(&name, size, 0, &bytes[..100]).unwrap(), Progress::Partial(0));
+    assert_eq!(store.append(&name, size, 0, &bytes[..SYNC_EVERY + 100]).unwrap(), Progress::Partial(piece));
+    let refused = store.append(&name, size, piece + 100, &bytes[SYNC_EVERY + 100..]);
+    assert!(matches!(refused, Err(AttachmentError::Offset(at)) if at == piece));
+    // A piece that was cut while it was written is as if it had never come.
+    let part = store.part(&name);
+    let torn = [fs::read(&part).unwrap(), vec![9; 5000]].concat();
+    fs::write(&part, torn).unwrap();
+    let store = encrypted(dir.path());
+    assert_eq!(store.offset(&name).unwrap(), Progress::Partial(piece));
+    assert_eq!(store.append(&name, size, piece, &bytes[SYNC_EVERY..]).unwrap(), Progress::Complete(size));
+    assert_eq!(store.offset(&name).unwrap(), Progress::Complete(size));
+    for range in [0..u64::MAX, 0..1, 100..200, piece - 1..piece + 1, piece..2 * piece, size - 1..size + 9] {
+        let plain = &bytes[range.start as usize..(range.end.min(size)) as usize];
+        assert_eq!(store.read(&name, range.clone()).unwrap(), plain, "{range:?}");
+    }
+    assert_eq!(store.read(&name, size..size + 10).unwrap(), b"");
+    assert_eq!(encrypted(dir.path()).assure(&name).unwrap(), Progress::Complete(size));
+}
+
+#[test]
+fn an_encrypted_folder_is_noise() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = dir.path().join("foto.jpg");
+    let store = encrypted(dir.path());
+    for size in [0, 1, SYNC_EVERY - 1, SYNC_EVERY, SYNC_EVERY + 1, 2 * SYNC_EVERY] {
+        let bytes = scan(size);
+        fs::write(&from, &bytes).unwrap();
+        assert_eq!(store.import(&from).unwrap(), (hash(&bytes), size as u64));
+        assert_eq!(store.read(&hash(&bytes), 0..u64::MAX).unwrap(), bytes, "{size}");
+        assert_eq!(store.offset(&hash(&bytes)).unwrap(), Progress::Complete(size as u64));
+    }
+    let bytes = scan(2 * SYNC_EVERY);
+    for file in files(&dir.path().join("attachments")) {
+        let kept = fs::read(&file).unwrap();
+        assert!(!kept.windows(16).any(|window| bytes.windows(16).step_by(512).any(|plain| plain == window)));
+        assert!(!file.to_str().unwrap().contains(&hash(&bytes).to_hex()));
+    }
+    let other = AttachmentStore::open_encrypted(dir.path().join("attachments"), &StoreKey::new([8; 32]));
+    assert!(!other.unwrap().contains(&hash(&bytes)).unwrap());
+    // Damage is noticed, wherever it is.
+    let whole = store.whole(&hash(&bytes));
+    let mut damaged = fs::read(&whole).unwrap();
+    damaged[SYNC_EVERY + 500] ^= 1;
+    fs::write(&whole, damaged).unwrap();
+    assert!(matches!(store.read(&hash(&bytes), 0..u64::MAX), Err(AttachmentError::Mismatch)));
+    assert_eq!(encrypted(dir.path()).assure(&hash(&bytes)).unwrap(), Progress::Partial(0));
+}

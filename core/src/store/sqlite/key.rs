@@ -24,6 +24,11 @@ impl StoreKey {
         Self(Zeroizing::new(bytes))
     }
 
+    /// Another key for this use, from which nobody finds back to this one.
+    pub(crate) fn derive(&self, context: &str) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(blake3::derive_key(context, &self.0[..]))
+    }
+
     /// Gives it to a connection that has read nothing yet.
     pub(super) fn unlock(&self, db: &Connection) -> Result<(), StoreError> {
         // SQLCipher would tell of a wrong key on standard error, with the file's path.
