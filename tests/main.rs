@@ -5,6 +5,7 @@
 
 mod frames;
 mod fuzz;
+mod neighbours;
 mod orders;
 mod recorded;
 mod sim;

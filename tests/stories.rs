@@ -21,6 +21,7 @@ mod hostile;
 mod interface;
 mod kill;
 mod live;
+mod meet;
 mod prints;
 mod private;
 mod proxy;

@@ -8,6 +8,8 @@ mod files;
 #[cfg(feature = "sqlite")]
 mod medium;
 pub mod token;
+#[cfg(feature = "client")]
+pub mod verified;
 
 #[cfg(feature = "sqlite")]
 pub use files::AttachmentStore;

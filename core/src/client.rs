@@ -32,6 +32,7 @@ pub mod fields;
 mod form;
 mod key;
 mod mark;
+pub mod meet;
 mod pen;
 mod pin;
 mod profile;

@@ -23,6 +23,7 @@ pub mod learn;
 pub mod library;
 pub mod lines;
 pub mod list;
+pub mod neighbour;
 pub mod retention;
 pub mod rows;
 pub mod rules;

@@ -8,6 +8,8 @@ pub mod session;
 
 use std::collections::BTreeSet;
 
+use message::ProtocolError;
+
 use crate::identity::PublicKey;
 use crate::journal::receipt::Receipt;
 use crate::journal::run::{Head, Run};
@@ -26,8 +28,13 @@ pub struct Sending {
 
 /// What a session reads of its replica.
 pub trait Library {
-    /// The key of somebody with whom a session may be held: the office, a certified device.
-    fn key(&self, author: &AuthorId) -> Result<Option<PublicKey>, ReplicaError>;
+    /// The key of somebody with whom a session may be held: the office, a certified device; or why none may.
+    /// `shown` is the certificate that a phone shows to another.
+    fn key(
+        &self,
+        author: &AuthorId,
+        shown: Option<&Run>,
+    ) -> Result<Result<PublicKey, ProtocolError>, ReplicaError>;
     /// The partitions that are exchanged with this peer.
     fn scope(&self, peer: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError>;
     /// Whether this peer may bring a partition that is not in its scope yet: a new need-to-know one.

@@ -445,7 +445,7 @@ impl Talk {
         let Some((device, _)) = self.peer else { return Ok(()) };
         if people || all {
             let scope = self.with(move |_, library| Ok(library.scope(&device)?)).await?;
-            let known = self.with(move |_, library| Ok(library.key(&device)?.is_some())).await?;
+            let known = self.with(move |_, library| Ok(library.key(&device, None)?.is_ok())).await?;
             if !known {
                 return Err(End::Fault(ProtocolError::Unknown.into()));
             }

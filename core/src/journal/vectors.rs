@@ -227,7 +227,8 @@ fn messages_are_encoded_as_recorded() {
     receipt.signature = SeededKey::new(1).sign(&receipt.signed_bytes()).unwrap();
     assert!(receipt.verifies(&SeededKey::new(1).public_key()));
     assert_eq!(receipt.close(None).open(None).as_ref(), Some(&receipt));
-    let hello = Hello { version: VERSION, author: SeededKey::new(1).author(), nonce: [6; 16] };
+    let hello =
+        Hello { version: VERSION, author: SeededKey::new(1).author(), nonce: [6; 16], certificate: None };
     let digest = scope_digest([(&village(), vector.digest())].into_iter());
     let messages = [
         Message::Hello(hello.clone()),

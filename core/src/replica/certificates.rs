@@ -9,7 +9,7 @@ use super::rules::may_edit;
 use super::{Replica, ReplicaError};
 use crate::journal::body::{CAUSE_LOST, Certificate, Revocation};
 use crate::journal::run::Head;
-use crate::journal::{AuthorId, JournalId, Partition};
+use crate::journal::{AuthorId, EntryHash, JournalId, Partition};
 use crate::store::{Store, Table};
 
 /// Prefix of the rows for ends of certificates that are not here yet, by author.
@@ -51,7 +51,7 @@ impl<S: Store> Replica<S> {
         &mut self,
         partition: &Partition,
         epoch: u32,
-        certificate: Certificate,
+        (entry, certificate): (EntryHash, Certificate),
         learned: &mut Learned,
     ) -> Result<(), ReplicaError> {
         let author = certificate.key.author();
@@ -61,7 +61,7 @@ impl<S: Store> Replica<S> {
         let edits = may_edit(certificate.role);
         let again = before
             .is_none_or(|before| before.revoked.is_some() || may_edit(before.certificate.role) != edits);
-        let mut row = CertificateRow { certificate, revoked: None, cause: String::new() };
+        let mut row = CertificateRow { certificate, revoked: None, cause: String::new(), entry: Some(entry) };
         // One of the same epoch, or a later one, was given after that end.
         if let Some(early) = early.filter(|early| epoch < early.epoch) {
             (row.revoked, row.cause) = (Some(early.last), early.cause);
@@ -81,6 +81,11 @@ impl<S: Store> Replica<S> {
         let Some(row) = self.store.get(partition, Table::Meta, &key)? else { return Ok(None) };
         self.store.put(partition, Table::Meta, &key, None)?;
         rows::decode(&row).map(Some)
+    }
+
+    /// Whether an end of a certificate is known here that is not.
+    pub(super) fn ended_early(&self, partition: &Partition, author: &AuthorId) -> Result<bool, ReplicaError> {
+        Ok(self.store.get(partition, Table::Meta, &early_key(author))?.is_some())
     }
 
     pub(super) fn follow_revocation(

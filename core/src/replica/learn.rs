@@ -278,7 +278,9 @@ impl<S: Store> Replica<S> {
         }
         let (Some(body), Some(epoch)) = (body, office) else { return Ok(()) };
         match body {
-            Body::Certificate(certificate) => self.follow_certificate(partition, epoch, certificate, learned),
+            Body::Certificate(certificate) => {
+                self.follow_certificate(partition, epoch, (entry.hash, certificate), learned)
+            }
             Body::Revocation(revocation) => self.follow_revocation(partition, epoch, &revocation, learned),
             Body::Adopt(adopt) => self.follow_adopt(partition, &adopt, learned),
             Body::HeldAttachments(held) => self.follow_held(partition, epoch, &held),

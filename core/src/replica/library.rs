@@ -11,6 +11,7 @@ use crate::journal::run::{Head, MAX_RUN, Run, WireEntry};
 use crate::journal::vector::Vector;
 use crate::journal::{AuthorId, Content, EntryHash, JournalId, Partition, StoredEntry};
 use crate::store::{Query, Store, Table};
+use crate::sync::message::ProtocolError;
 use crate::sync::{Library, Sending};
 
 impl<S: Store> Replica<S> {
@@ -185,8 +186,13 @@ fn size(entry: &StoredEntry) -> usize {
 
 /// A phone's side: it talks to its office about everything it holds.
 impl<S: Store> Library for Replica<S> {
-    fn key(&self, author: &AuthorId) -> Result<Option<PublicKey>, ReplicaError> {
-        Ok((*author == self.office_author()).then_some(*self.office_key()))
+    fn key(
+        &self,
+        author: &AuthorId,
+        _: Option<&Run>,
+    ) -> Result<Result<PublicKey, ProtocolError>, ReplicaError> {
+        let office = (*author == self.office_author()).then_some(*self.office_key());
+        Ok(office.ok_or(ProtocolError::Unknown))
     }
 
     fn scope(&self, _: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError> {

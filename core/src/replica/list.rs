@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use super::rows::{self, ApplicationRow};
 use super::{Replica, ReplicaError};
 use crate::journal::receipt::Receipt;
+use crate::journal::run::Head;
+use crate::journal::vector::Vector;
 use crate::journal::{AuthorId, EntryHash, JournalId, Partition};
 use crate::store::{Query, Store, Table};
+
+/// The row of a partition that says what another phone has of this device's journals.
+const CARRIED: &[u8] = b"carried";
 
 /// How far the work on an application has come, as its officer sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +133,27 @@ impl<S: Store> Replica<S> {
         rows.into_iter().map(listed).collect()
     }
 
+    /// What another phone has of this device's journals in a partition.
+    fn carried(&self, partition: &Partition) -> Result<Vector, ReplicaError> {
+        let Some(row) = self.store.get(partition, Table::Meta, CARRIED)? else {
+            return Ok(Vector::default());
+        };
+        let heads: Vec<(JournalId, Head)> = rows::decode(&row)?;
+        Ok(Vector(heads.into_iter().collect()))
+    }
+
+    /// Takes note that another phone has everything that is here of this device's journals in a partition. The caller
+    /// holds a transaction.
+    pub fn note_carried(&mut self, partition: &Partition, me: &AuthorId) -> Result<(), ReplicaError> {
+        let journals = self.journals(partition)?;
+        let own = journals.into_iter().filter(|(_, row)| row.journal.author == *me);
+        let heads: Vec<(JournalId, Head)> = own.map(|(line, row)| (line, row.head)).collect();
+        if heads.is_empty() {
+            return Ok(());
+        }
+        Ok(self.store.put(partition, Table::Meta, CARRIED, Some(&rows::encode(&heads)))?)
+    }
+
     /// What tells the marks of a partition's applications on this phone.
     pub fn marker(&self, partition: &Partition, me: &AuthorId) -> Result<Marker, ReplicaError> {
         let own = self.journals(partition)?.into_iter().filter(|(_, row)| row.journal.author == *me);
@@ -138,7 +164,8 @@ impl<S: Store> Replica<S> {
                 *held.entry(entry.application()).or_default() += 1;
             }
         }
-        Ok(Marker { own: own.map(|(id, _)| id).collect(), receipt, held })
+        let carried = self.carried(partition)?;
+        Ok(Marker { own: own.map(|(id, _)| id).collect(), receipt, carried, held })
     }
 }
 
@@ -146,6 +173,8 @@ impl<S: Store> Replica<S> {
 pub struct Marker {
     own: Vec<JournalId>,
     receipt: Option<Receipt>,
+    /// What another phone has of this one's work.
+    carried: Vector,
     /// Edits that the office holds, by application.
     held: BTreeMap<EntryHash, u32>,
 }
@@ -163,7 +192,8 @@ impl Marker {
         let receipted = |(journal, seq): &(JournalId, u64)| {
             self.receipt.as_ref().is_some_and(|receipt| receipt.vector.covers(journal, *seq))
         };
-        if !row.tips.iter().filter(|(journal, _)| self.own.contains(journal)).all(receipted) {
+        let taken = |tip: &(JournalId, u64)| receipted(tip) || self.carried.covers(&tip.0, tip.1);
+        if !row.tips.iter().filter(|(journal, _)| self.own.contains(journal)).all(taken) {
             Mark::Phone
         } else if row.decisions > 0 && row.open_requests == 0 {
             Mark::Decided

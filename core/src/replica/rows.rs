@@ -56,6 +56,9 @@ pub struct CertificateRow {
     #[n(2)]
     #[cbor(default)]
     pub cause: String,
+    /// The office's entry that gave it.
+    #[n(3)]
+    pub entry: Option<EntryHash>,
 }
 
 impl CertificateRow {

@@ -105,7 +105,7 @@ pub struct Common {
 }
 
 /// Who speaks.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
 #[cbor(array)]
 pub struct Hello {
     /// [`VERSION`].
@@ -118,6 +118,9 @@ pub struct Hello {
     #[n(2)]
     #[cbor(with = "minicbor::bytes")]
     pub nonce: [u8; 16],
+    /// Between phones: the speaker's certificate, as the office's entry with the headers up to its next signature.
+    #[n(3)]
+    pub certificate: Option<Run>,
 }
 
 /// Digest of what is known of a partition: vector and receipt.
@@ -200,6 +203,21 @@ pub enum ProtocolError {
     /// A message that does not fit now.
     #[error("pesan datang pada saat yang tidak semestinya")]
     Unexpected,
+    /// Another than the one that was to be met.
+    #[error("yang menjawab bukan perangkat yang kodenya dipindai: pindai lagi kode QR-nya")]
+    Impostor,
+    /// It shows no certificate of this office's.
+    #[error("perangkat itu tidak punya sertifikat dari Dinas ini: sinkronkan perangkat itu dengan Dinas")]
+    Certificate,
+    /// Its certificate was ended.
+    #[error("izin perangkat itu sudah dicabut: jangan bertukar data dengannya, hubungi Dinas")]
+    Revoked,
+    /// Its certificate's time is over.
+    #[error("masa izin perangkat itu sudah habis: daftarkan ulang ke Dinas")]
+    Expired,
+    /// It is certified for other places.
+    #[error("perangkat itu bertugas di wilayah lain: tidak ada yang dapat ditukar")]
+    Elsewhere,
     /// The peer ended the session.
     #[error("lawan bicara mengakhiri sesi (kode {0})")]
     Ended(u16),
@@ -214,6 +232,11 @@ impl ProtocolError {
             ProtocolError::Unknown => 3,
             ProtocolError::Signature => 4,
             ProtocolError::Unexpected => 5,
+            ProtocolError::Impostor => 6,
+            ProtocolError::Certificate => 7,
+            ProtocolError::Revoked => 8,
+            ProtocolError::Expired => 9,
+            ProtocolError::Elsewhere => 10,
             ProtocolError::Ended(code) => *code,
         }
     }

@@ -75,6 +75,17 @@ enum Phase {
     Open,
 }
 
+/// What ties a session between phones to its line, and to what was agreed before it.
+#[derive(Debug, Clone, Default)]
+pub struct Bond {
+    /// The handshake hash of the encrypted line. Both sign it, so that nobody can have two lines and pass all on.
+    pub line: Option<[u8; 32]>,
+    /// The certificate to show.
+    pub certificate: Option<Run>,
+    /// Whom to expect, as the code said that was read from its screen.
+    pub expected: Option<AuthorId>,
+}
+
 /// One side of a session.
 #[derive(Debug)]
 pub struct Session {
@@ -82,6 +93,7 @@ pub struct Session {
     caller: bool,
     me: AuthorId,
     nonce: [u8; 16],
+    bond: Box<Bond>,
     peer: Option<(Hello, PublicKey)>,
     /// What the peer has, by partition. A map keeps room for eleven, and most peers have one or two.
     peers: BTreeMap<Partition, Box<Known>>,
@@ -115,21 +127,38 @@ pub struct Session {
 impl Session {
     /// The calling side, with its first frame.
     pub fn call(me: AuthorId, nonce: [u8; 16]) -> (Session, Vec<u8>) {
-        let hello = Message::Hello(Hello { version: VERSION, author: me, nonce });
-        (Session::new(me, nonce, true), hello.to_bytes())
+        Session::call_bound(me, nonce, Bond::default())
+    }
+
+    /// As [`Session::call`], to another phone.
+    pub fn call_bound(me: AuthorId, nonce: [u8; 16], bond: Bond) -> (Session, Vec<u8>) {
+        let session = Session::new(me, nonce, true, bond);
+        let hello = Message::Hello(session.hello());
+        (session, hello.to_bytes())
     }
 
     /// The answering side.
     pub fn answer(me: AuthorId, nonce: [u8; 16]) -> Session {
-        Session::new(me, nonce, false)
+        Session::answer_bound(me, nonce, Bond::default())
     }
 
-    fn new(me: AuthorId, nonce: [u8; 16], caller: bool) -> Session {
+    /// As [`Session::answer`], to another phone.
+    pub fn answer_bound(me: AuthorId, nonce: [u8; 16], bond: Bond) -> Session {
+        Session::new(me, nonce, false, bond)
+    }
+
+    fn hello(&self) -> Hello {
+        let certificate = self.bond.certificate.clone();
+        Hello { version: VERSION, author: self.me, nonce: self.nonce, certificate }
+    }
+
+    fn new(me: AuthorId, nonce: [u8; 16], caller: bool, bond: Bond) -> Session {
         Session {
             phase: if caller { Phase::Called } else { Phase::Listening },
             caller,
             me,
             nonce,
+            bond: Box::new(bond),
             peer: None,
             peers: BTreeMap::new(),
             batches: 0,
@@ -232,15 +261,19 @@ impl Session {
         if hello.version != VERSION {
             return Err(ProtocolError::Version.into());
         }
-        Ok(library.key(&hello.author)?.ok_or(ProtocolError::Unknown)?)
+        if self.bond.expected.is_some_and(|expected| expected != hello.author) {
+            return Err(ProtocolError::Impostor.into());
+        }
+        Ok(library.key(&hello.author, hello.certificate.as_ref())??)
     }
 
-    /// What `by_caller` or the other side signs: both randoms, both names, which side.
+    /// What `by_caller` or the other side signs: both randoms, both names, which side, and the line between phones.
     fn transcript(&self, peer: &Hello, by_caller: bool) -> Vec<u8> {
         let mine = [&self.me.0[..], &self.nonce].concat();
         let theirs = [&peer.author.0[..], &peer.nonce].concat();
         let (first, second) = if self.caller { (mine, theirs) } else { (theirs, mine) };
-        [&b"loket 1 session"[..], &[u8::from(by_caller)], &first, &second].concat()
+        let line = self.bond.line.as_ref().map_or(&[][..], |line| &line[..]);
+        [&b"loket 1 session"[..], &[u8::from(by_caller)], &first, &second, line].concat()
     }
 
     fn on_hello(
@@ -253,7 +286,7 @@ impl Session {
         let signature = signer.sign(&self.transcript(&hello, false)).map_err(ReplicaError::from)?;
         self.peer = Some((hello, key));
         self.phase = Phase::Welcomed;
-        let me = Hello { version: VERSION, author: self.me, nonce: self.nonce };
+        let me = self.hello();
         Ok(vec![Output::Send(Message::Welcome(me, signature).to_bytes())])
     }
 

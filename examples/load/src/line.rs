@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use futures_util::{SinkExt, StreamExt};
 use loket_core::identity::PublicKey;
 use loket_core::journal::receipt::Receipt;
+use loket_core::journal::run::Run;
 use loket_core::journal::vector::Vector;
 use loket_core::journal::{AuthorId, EntryHash, JournalId, Partition};
 use loket_core::replica::ReplicaError;
 use loket_core::replica::lines::At;
-use loket_core::sync::message::MAX_FRAME;
+use loket_core::sync::message::{MAX_FRAME, ProtocolError};
 use loket_core::sync::session::{Output, Session};
 use loket_core::sync::{Library, Sending};
 use loket_server::config::dice;
@@ -88,8 +89,13 @@ pub struct Nothing {
 }
 
 impl Library for Nothing {
-    fn key(&self, author: &AuthorId) -> Result<Option<PublicKey>, ReplicaError> {
-        Ok((*author == self.office.author()).then_some(self.office))
+    fn key(
+        &self,
+        author: &AuthorId,
+        _: Option<&Run>,
+    ) -> Result<Result<PublicKey, ProtocolError>, ReplicaError> {
+        let office = (*author == self.office.author()).then_some(self.office);
+        Ok(office.ok_or(ProtocolError::Unknown))
     }
 
     fn scope(&self, _: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError> {

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -56,6 +57,30 @@ pub enum Command {
     Show(One),
     /// Sinkronkan dengan Dinas
     Sync(Sync),
+    /// Bertemu HP lain di jaringan yang sama, tanpa Dinas
+    #[command(subcommand)]
+    Meet(Meet),
+}
+
+#[derive(Subcommand)]
+pub enum Meet {
+    /// Tunggu HP lain; tampilkan kode yang dipindainya
+    Wait(Wait),
+    /// Hubungi HP yang menunggu
+    Call {
+        /// Kode di layar HP yang menunggu
+        code: String,
+    },
+}
+
+#[derive(Args)]
+pub struct Wait {
+    /// Alamat perangkat ini di Wi-Fi atau hotspot yang sedang dipakai; port 0: port bebas mana pun
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ALAMAT")]
+    pub at: SocketAddr,
+    /// Simpan kodenya juga di berkas ini
+    #[arg(long, value_name = "BERKAS")]
+    pub code: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -13,6 +13,7 @@ mod enroll;
 mod import;
 mod list;
 mod look;
+mod meet;
 mod new;
 mod services;
 mod show;
@@ -38,6 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer, ClientError> {
     match &arguments.command {
         Command::Enroll(asked) => enroll::run(&place, asked),
         Command::Sync(asked) => sync::run(&place, asked, arguments.json),
+        Command::Meet(asked) => meet::run(&place, asked),
         command => with_phone(&mut place.open()?, command),
     }
 }
@@ -56,7 +58,7 @@ fn with_phone(phone: &mut Phone, command: &Command) -> Result<Answer, ClientErro
         Command::Act(asked) => act::run(phone, asked),
         Command::List => list::run(phone),
         Command::Show(asked) => show::run(phone, &asked.id),
-        Command::Enroll(_) | Command::Sync(_) => Err(ClientError::NotEnrolled),
+        Command::Enroll(_) | Command::Sync(_) | Command::Meet(_) => Err(ClientError::NotEnrolled),
     }
 }
 

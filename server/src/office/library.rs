@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use loket_core::identity::{PublicKey, Signature, Signer};
 use loket_core::journal::receipt::{MAX_HELD, Receipt};
-use loket_core::journal::run::Head;
+use loket_core::journal::run::{Head, Run};
 use loket_core::journal::vector::Vector;
 use loket_core::journal::{AuthorId, EntryHash, JournalId, Partition};
 use loket_core::replica::lines::At;
 use loket_core::replica::rows::CertificateRow;
 use loket_core::replica::{Replica, ReplicaError, rows};
 use loket_core::store::{Store, StoreError, Table};
+use loket_core::sync::message::ProtocolError;
 use loket_core::sync::{Library, Sending};
 use minicbor::{Decode, Encode};
 
@@ -133,15 +134,21 @@ impl<S: Store> OfficeLibrary<'_, S> {
 }
 
 impl<S: Store> Library for OfficeLibrary<'_, S> {
-    fn key(&self, author: &AuthorId) -> Result<Option<PublicKey>, ReplicaError> {
+    fn key(
+        &self,
+        author: &AuthorId,
+        _: Option<&Run>,
+    ) -> Result<Result<PublicKey, ProtocolError>, ReplicaError> {
         let all = self.replica.certificates_of(author)?;
         let holds = all.values().find(|row| row.revoked.is_none());
         if let Some(row) = holds {
-            return Ok((row.certificate.not_after > self.now).then_some(row.certificate.key));
+            let key = (row.certificate.not_after > self.now).then_some(row.certificate.key);
+            return Ok(key.ok_or(ProtocolError::Unknown));
         }
         // Whose certificates have all ended may still bring what it has, to be held.
         let all_may = all.values().all(CertificateRow::may_bring);
-        Ok(all.values().find(|_| all_may).map(|row| row.certificate.key))
+        let key = all.values().find(|_| all_may).map(|row| row.certificate.key);
+        Ok(key.ok_or(ProtocolError::Unknown))
     }
 
     fn scope(&self, peer: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError> {

@@ -71,7 +71,8 @@ async fn a_frame_that_is_none_ends_that_connection_and_nothing_else() {
     dice(&mut random);
     random[0] = 0xff;
     let hello = |author| {
-        let hello = loket_core::sync::message::Hello { version: 1, author, nonce: [1; 16] };
+        let hello =
+            loket_core::sync::message::Hello { version: 1, author, nonce: [1; 16], certificate: None };
         Frame::Binary(Message::Hello(hello).to_bytes().into())
     };
     let known = phone.key.author();
