@@ -178,7 +178,7 @@ impl<S: Store> Pair<S> {
                 Output::Receipt(receipt) => {
                     self.phone.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
                 }
-                Output::Taken { .. } | Output::PeerDone => {}
+                Output::Taken { .. } | Output::Revoked(_) | Output::PeerDone => {}
             }
         }
         answers

@@ -68,6 +68,16 @@ fn everything_that_is_read_from_text() {
 }
 
 #[test]
+fn bundles_of_anybody() {
+    short_pass("bundle");
+}
+
+#[test]
+fn codes_certificates_and_scans_of_a_meeting() {
+    short_pass("meeting");
+}
+
+#[test]
 fn what_a_request_says() {
     short_pass("request");
 }

@@ -81,7 +81,7 @@ impl Side for Neighbourly<'_> {
                     phone.replica.transaction(|replica| replica.learn_receipt(&receipt))?;
                 }
                 Output::Taken { refused } => assert!(refused.is_empty(), "{refused:?}"),
-                Output::PeerDone => {}
+                Output::Revoked(_) | Output::PeerDone => {}
             }
         }
         Ok(frames)
@@ -109,7 +109,7 @@ impl Side for Calling<'_> {
                 Output::Receipt(receipt) => {
                     phone.replica.transaction(|replica| replica.learn_receipt(&receipt))?;
                 }
-                Output::Taken { .. } | Output::PeerDone => {}
+                Output::Taken { .. } | Output::Revoked(_) | Output::PeerDone => {}
             }
         }
         Ok(frames)

@@ -4,6 +4,7 @@ mod administration;
 mod bad_input;
 mod bindings;
 mod browser;
+mod bundles;
 mod conflict;
 mod console;
 mod counter;

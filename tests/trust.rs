@@ -108,6 +108,7 @@ fn a_device_certifies_and_revokes_nobody() {
         role: Role::OperatorDesa,
         partitions: vec![place],
         not_after: i64::MAX,
+        seal: None,
         officer: "Siapa pun".into(),
     };
     let own = signed(&key, VILLAGE, Body::Certificate(certificate).to_bytes([1; NONCE]));

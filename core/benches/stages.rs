@@ -76,6 +76,7 @@ fn certified(path: &std::path::Path, key: &SeededKey) -> Replica<SqliteStore> {
     let mut replica = Replica::open(store, office.public_key()).unwrap();
     let author = Author { signer: &office, epoch: [1; 8] };
     let certificate = Body::Certificate(Certificate {
+        seal: None,
         key: key.public_key(),
         role: Role::OperatorDesa,
         partitions: vec![village()],

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::attachment::{AttachmentError, AttachmentStore};
+use crate::bundle::{BundleError, OpenKey};
 use crate::catalogue::{Role, ServiceFile};
 use crate::identity::{CannotSign, Signer};
 use crate::journal::body::Certificate;
@@ -22,6 +23,7 @@ use crate::time::today;
 mod acts;
 mod address;
 mod attachments;
+mod bundles;
 mod clock;
 mod draft;
 mod edits;
@@ -41,19 +43,22 @@ mod socket;
 mod sync;
 mod tls;
 mod view;
+mod wipe;
 
 pub use acts::Submitted;
 pub use address::{Address, NotAnAddress};
+pub use bundles::{Packed, Receiver, SEAL_NAME, Unpacked};
 pub use draft::{Created, Draft, Ready};
 pub use edits::Attached;
 pub use enrol::{Enrolled, enrol, enrol_with};
 pub use form::{FormField, FormRequirement, FormView};
-pub use key::Keys;
-pub use pin::{MAX_PINS, PINS_KIND, PINS_NAME, Pin, published_pins};
+pub use key::{Destroy, Keys};
+pub use pin::{LINE_KIND, MAX_PINS, PINS_NAME, Pin, published_pins};
 pub use profile::Profile;
 pub use sync::{Hints, Step, SyncReport, Watch, follow, sync};
-pub use tls::http_once;
+pub use tls::{http_once, tls_config};
 pub use view::Found;
+pub use wipe::SEALED;
 
 /// Name of the store in a phone's folder.
 pub const STORE: &str = "phone.db";
@@ -72,6 +77,9 @@ pub enum ClientError {
     /// A scan could not be taken or read.
     #[error(transparent)]
     Attachment(#[from] AttachmentError),
+    /// A bundle was not packed or opened.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// A file or folder of the phone.
     #[error("folder perangkat tidak dapat dibaca atau ditulis ({0}): periksa folder dan hak aksesnya")]
     Folder(std::io::ErrorKind),
@@ -91,6 +99,13 @@ pub enum ClientError {
          dengan kode itu di folder ini"
     )]
     Ended,
+    /// The office has declared the device lost. It was wiped: keys destroyed, and what the office did not have yet is
+    /// sealed to it in a file.
+    #[error(
+        "Dinas menyatakan perangkat ini hilang: data dan kuncinya sudah dihapus. Pekerjaan yang belum terkirim disegel \
+         untuk Dinas di berkas {SEALED} dalam folder perangkat: serahkan berkas itu ke Dinas"
+    )]
+    Wiped,
     /// The device has brought to the office as much today as one may. All of it stays here, and goes another day.
     #[error("batas harian perangkat ini di Dinas tercapai: pekerjaan tersimpan di HP dan dikirim lagi besok")]
     Allowance,
@@ -153,6 +168,8 @@ pub struct Phone {
     pub replica: Replica<SqliteStore>,
     signer: Arc<dyn Signer>,
     files: AttachmentStore,
+    opens: OpenKey,
+    destroy: Destroy,
     profile: Profile,
     dir: PathBuf,
     /// The newest time that the office had told when it was opened.
@@ -192,7 +209,16 @@ impl Phone {
         let mut replica = Replica::open(store, profile.office)?;
         mark::check(&mut replica, &dir.join(STORE))?;
         let files = AttachmentStore::open_encrypted(dir.join(ATTACHMENTS), &keys.store)?;
-        let mut phone = Self { replica, signer, files, profile, dir: dir.to_owned(), told: 0 };
+        let mut phone = Self {
+            replica,
+            signer,
+            files,
+            opens: keys.open_key(),
+            destroy: Arc::clone(&keys.destroy),
+            profile,
+            dir: dir.to_owned(),
+            told: 0,
+        };
         phone.told = clock::told(&phone)?;
         Ok(phone)
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::identity::PublicKey;
+use crate::identity::{PublicKey, SealKey};
 
 /// Bytes of a code: 120 bits, of which 40 name the invitation and travel openly.
 pub const CODE_BYTES: usize = 15;
@@ -111,10 +111,13 @@ impl Code {
 }
 
 impl Secret {
-    /// The device's proof that it knows the code, over its key.
-    pub fn device_mac(&self, device: &PublicKey) -> blake3::Hash {
+    /// The device's proof that it knows the code, over its keys.
+    pub fn device_mac(&self, device: &PublicKey, seal: Option<&SealKey>) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(b"loket 1 enrol device").update(&device.0);
+        if let Some(seal) = seal {
+            hasher.update(&seal.0);
+        }
         hasher.finalize()
     }
 
@@ -258,10 +261,12 @@ mod tests {
             assert_ne!(secret.office_mac(&other), mac);
         }
         assert!(proves(&mac, mac.to_hex().as_str()));
-        assert!(!proves(&mac, secret.device_mac(&device).to_hex().as_str()));
+        assert!(!proves(&mac, secret.device_mac(&device, None).to_hex().as_str()));
         assert!(!proves(&mac, "bukan hex"));
+        let seal = |byte| secret.device_mac(&device, Some(&SealKey([byte; 32])));
+        assert!(seal(1) != seal(2) && seal(1) != secret.device_mac(&device, None));
         let wrong = Code::new([8; CODE_BYTES]).secret();
-        assert_ne!(wrong.device_mac(&device), secret.device_mac(&device));
+        assert_ne!(wrong.device_mac(&device, None), secret.device_mac(&device, None));
     }
 
     proptest! {

@@ -42,6 +42,15 @@ pub struct Signature(
     pub [u8; 64],
 );
 
+/// What bundles are sealed to a receiver with (X25519): the half of its key that everybody may know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct SealKey(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub [u8; 32],
+);
+
 /// The keystore could not sign (locked, removed, worn out).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("kunci perangkat tidak dapat dipakai: buka kunci layar atau daftarkan ulang perangkat ini")]

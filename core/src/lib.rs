@@ -3,6 +3,8 @@
 
 pub mod application;
 pub mod attachment;
+#[cfg(feature = "client")]
+pub mod bundle;
 pub mod catalogue;
 pub mod checks;
 #[cfg(feature = "client")]

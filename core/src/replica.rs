@@ -159,6 +159,13 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
+    /// The text of the office's newest file of a kind and name; none where it published none.
+    pub fn office_file(&self, kind: &str, name: &str) -> Result<Option<String>, ReplicaError> {
+        let prefix = format!("{kind}/{name}/");
+        let rows = self.store.scan(&Partition::Office, Table::Catalogue, prefix.as_bytes(), None, 1)?;
+        Ok(rows.into_iter().next().map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
     /// Runs `work` in one transaction of the store.
     pub fn transaction<T>(
         &mut self,

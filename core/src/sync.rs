@@ -35,6 +35,9 @@ pub trait Library {
         author: &AuthorId,
         shown: Option<&Run>,
     ) -> Result<Result<PublicKey, ProtocolError>, ReplicaError>;
+    /// The office's entry that ended somebody's certificate because the device is in other hands, with the headers up to
+    /// its next signature; none where it did not, or that is not known here.
+    fn end_of(&self, author: &AuthorId) -> Result<Option<Run>, ReplicaError>;
     /// The partitions that are exchanged with this peer.
     fn scope(&self, peer: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError>;
     /// Whether this peer may bring a partition that is not in its scope yet: a new need-to-know one.

@@ -1,6 +1,9 @@
 //! Errors, sorted by what the app does next.
 
+use std::io::ErrorKind;
+
 use loket_core::attachment::AttachmentError;
+use loket_core::bundle::BundleError;
 use loket_core::client::ClientError;
 use loket_core::replica::ReplicaError;
 use loket_core::store::StoreError;
@@ -72,19 +75,22 @@ impl From<ClientError> for LoketError {
         match error {
             E::NotEnrolled
             | E::Ended
+            | E::Wiped
             | E::Replica(ReplicaError::Key(_) | ReplicaError::Store(StoreError::Locked)) => {
                 Self::SignIn { sentence }
             }
             E::Outdated => Self::Update { sentence },
             E::Office(_) => Self::Refused { sentence },
             E::Replica(ReplicaError::Refused(_) | ReplicaError::NotFound) => Self::Input { sentence },
+            E::Bundle(BundleError::Medium(ErrorKind::StorageFull | ErrorKind::QuotaExceeded)) => {
+                Self::StorageFull { sentence }
+            }
+            E::Bundle(_) => Self::Input { sentence },
             E::Replica(ReplicaError::Store(StoreError::Full)) | E::Attachment(AttachmentError::Full) => {
                 Self::StorageFull { sentence }
             }
             E::Attachment(AttachmentError::TooLarge | AttachmentError::Missing) => Self::Input { sentence },
-            E::Folder(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) => {
-                Self::StorageFull { sentence }
-            }
+            E::Folder(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Self::StorageFull { sentence },
             _ => Self::Defect { sentence },
         }
     }

@@ -20,6 +20,8 @@ pub trait Keystore: Send + Sync {
     /// What the store is encrypted with: 32 random bytes, made once and kept where no other app and no backup gets at
     /// them. Once they are destroyed nothing on the phone can be read any more.
     fn store_key(&self) -> Result<Vec<u8>, CallbackFailed>;
+    /// Destroys both keys for good: the office has declared the phone lost, and what it lacked is sealed to it.
+    fn destroy(&self) -> Result<(), CallbackFailed>;
 }
 
 fn refused() -> LoketError {
@@ -29,7 +31,9 @@ fn refused() -> LoketError {
 /// The keys of a phone, as the client takes them.
 pub(crate) fn keys(keystore: Arc<dyn Keystore>) -> Result<Keys, LoketError> {
     let store = keystore.store_key().map_err(|_| refused())?.try_into().map_err(|_| refused())?;
-    Ok(Keys { signer: Arc::new(PlatformKey::new(keystore)?), store: StoreKey::new(store) })
+    let keeper = Arc::clone(&keystore);
+    let destroy = Arc::new(move || keeper.destroy().map_err(|_| CannotSign.into()));
+    Ok(Keys { signer: Arc::new(PlatformKey::new(keystore)?), store: StoreKey::new(store), destroy })
 }
 
 /// The platform's key as the client uses it. The public half is asked for once.

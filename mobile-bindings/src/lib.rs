@@ -7,6 +7,7 @@
 
 uniffi::setup_scaffolding!("loket");
 
+mod away;
 mod details;
 mod error;
 mod form;
@@ -21,6 +22,7 @@ mod sync;
 mod todo;
 mod watch;
 
+pub use away::{BundleReport, MeetingReport, WaitingPhone};
 pub use details::{ApplicationDetails, AvailableAct, MarkedRequirement, RecordLine};
 pub use error::{CallbackFailed, LoketError};
 pub use form::{

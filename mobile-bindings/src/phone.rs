@@ -232,7 +232,7 @@ impl LoketPhone {
         self.opener.clone()
     }
 
-    async fn with<T: Send + 'static>(
+    pub(crate) async fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Phone) -> Result<T, LoketError> + Send + 'static,
     ) -> Result<T, LoketError> {

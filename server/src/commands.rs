@@ -17,6 +17,7 @@ use crate::office::Office;
 
 mod act;
 mod backup;
+mod bundle;
 mod catalogue;
 mod demo;
 mod device;
@@ -73,6 +74,8 @@ enum Command {
     Device(device::Command),
     #[command(about = "Beri sebuah perangkat akses ke permohonan yang perlu dijaga")]
     Grant(device::GrantArgs),
+    #[command(subcommand, about = "Bundel: berkas tersegel dari dan untuk HP yang jauh dari jaringan")]
+    Bundle(bundle::Command),
     #[command(about = "Kunci TLS yang diterima HP dari kantor ini, siapa pun yang menjaminnya")]
     Pin(pin::Args),
     #[command(about = "Permohonan yang menunggu di sebuah meja, yang tertua dahulu")]
@@ -154,7 +157,8 @@ fn answer(folder: &Folder, command: Command) -> Result<Answer, Failure> {
         Command::Init(args) => init::run(folder, &args),
         Command::Staff(command) => staff::run(folder, command),
         Command::Token(command) => token::run(folder, command),
-        Command::Pin(args) => pin::run(&folder, &args),
+        Command::Bundle(command) => bundle::run(folder, &command),
+        Command::Pin(args) => pin::run(folder, &args),
         Command::Invite(args) => invite::run(folder, args),
         Command::Device(command) => device::run(folder, command),
         Command::Grant(args) => device::grant(folder, &args),

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use loket_core::attachment::AttachmentError;
+use loket_core::bundle::{BundleError, OpenKey};
+use loket_core::client::{LINE_KIND, SEAL_NAME};
 use loket_core::identity::{CannotSign, Signer, SoftwareKey};
 use loket_core::journal::AuthorId;
 use loket_core::region::{MAX_BYTES, Regions, is_code};
 use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::StoreError;
 use loket_core::store::sqlite::{Durability, SqliteStore};
+use zeroize::Zeroizing;
 
 use crate::office::Office;
 use crate::office::files::REGIONS;
@@ -93,6 +96,8 @@ pub mod limits {
     pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
     /// For a small body to arrive.
     pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+    /// Without a byte of an attachment, what has come is made durable.
+    pub const PIECE_FLUSH: Duration = Duration::from_secs(1);
     /// Between two pieces of an attachment.
     pub const PIECE_TIMEOUT: Duration = Duration::from_secs(120);
     /// For both sides of a session to prove who they are.
@@ -194,6 +199,12 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<BundleError> for Failure {
+    fn from(error: BundleError) -> Self {
+        Self(error.to_string())
+    }
+}
+
 impl From<CannotSign> for Failure {
     fn from(error: CannotSign) -> Self {
         Self(error.to_string())
@@ -279,6 +290,7 @@ impl Folder {
             }
             office.replica.set_meta(REGION, Some(region.as_bytes()))
         })?;
+        self.publish_seal(&mut office)?;
         let attachments = self.attachments();
         fs::create_dir_all(&attachments).map_err(|error| Failure::file(&attachments, &error))?;
         Ok(office.replica.office_author())
@@ -286,17 +298,31 @@ impl Folder {
 
     /// The office's key.
     pub fn signer(&self) -> Result<Arc<dyn Signer>, Failure> {
+        let document = self.read_key()?;
+        let key = SoftwareKey::from_pkcs8(&document).map_err(|_| damaged_key(&self.key()))?;
+        Ok(Arc::new(key))
+    }
+
+    /// What opens bundles that are sealed to the office: it goes where the office's key goes.
+    pub fn open_key(&self) -> Result<OpenKey, Failure> {
+        Ok(OpenKey::new(blake3::derive_key("loket 1 office bundles", &self.read_key()?)))
+    }
+
+    /// Lets every device know what bundles are sealed to the office with.
+    pub fn publish_seal(&self, office: &mut Office<SqliteStore>) -> Result<(), Failure> {
+        let text = data_encoding::HEXLOWER.encode(&self.open_key()?.seal_key().0);
+        office.write(|office| office.publish(LINE_KIND, SEAL_NAME, text.as_bytes(), &mut dice))?;
+        Ok(())
+    }
+
+    fn read_key(&self) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let path = self.key();
         let size = fs::metadata(&path).map(|found| found.len());
         match size {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(self.no_office()),
             Err(error) => Err(Failure::file(&path, &error)),
             Ok(size) if size > MAX_KEY_FILE => Err(damaged_key(&path)),
-            Ok(_) => {
-                let document = fs::read(&path).map_err(|error| Failure::file(&path, &error))?;
-                let key = SoftwareKey::from_pkcs8(&document).map_err(|_| damaged_key(&path))?;
-                Ok(Arc::new(key))
-            }
+            Ok(_) => fs::read(&path).map(Zeroizing::new).map_err(|error| Failure::file(&path, &error)),
         }
     }
 

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use loket_core::client::{Pin, published_pins};
 use loket_core::enrol::{Granted, INVITE_BYTES, Secret, proves};
-use loket_core::identity::PublicKey;
+use loket_core::identity::{PublicKey, SealKey};
 use loket_core::journal::Partition;
 use loket_core::replica::ReplicaError;
 use loket_core::store::{Store, StoreError};
@@ -32,7 +32,21 @@ use crate::telemetry;
 struct Asked {
     invite: String,
     key: String,
+    /// A device without one can be sealed nothing.
+    seal: Option<String>,
     mac: String,
+}
+
+/// What a device asks, as it was read.
+pub struct Asks {
+    /// The invitation's name.
+    pub invite: [u8; INVITE_BYTES],
+    /// The device's key.
+    pub key: PublicKey,
+    /// What bundles are sealed to it with.
+    pub seal: Option<SealKey>,
+    /// Its proof, in hexadecimal.
+    pub mac: String,
 }
 
 /// Enrolments that failed within the current minute.
@@ -68,9 +82,9 @@ pub async fn enrol(State(app): State<Arc<App>>, body: Bytes) -> Response {
         counter!(telemetry::ENROLMENTS, "outcome" => "limited").increment(1);
         return answer(StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
     }
-    let Some((invite, key, mac)) = read(&body) else { return refused(&app) };
-    let office = app.office;
-    let written = app.writer.write(true, move |desk| admit(desk, &office, invite, key, &mac)).await;
+    let Some(asks) = read(&body) else { return refused(&app) };
+    let (office, key) = (app.office, asks.key);
+    let written = app.writer.write(true, move |desk| admit(desk, &office, &asks)).await;
     match written {
         Ok(Ok(Some(granted))) => {
             counter!(telemetry::ENROLMENTS, "outcome" => "enrolled").increment(1);
@@ -98,13 +112,17 @@ fn answer(status: StatusCode, sentence: &str) -> Response {
     (status, Json(json!({ "error": sentence }))).into_response()
 }
 
-/// Reads what a device sends: the invitation's name, the device's key, and its proof in hexadecimal.
-pub fn read(body: &[u8]) -> Option<([u8; INVITE_BYTES], PublicKey, String)> {
+/// Reads what a device sends.
+pub fn read(body: &[u8]) -> Option<Asks> {
     let asked: Asked = serde_json::from_slice(body).ok()?;
     let hex = |text: &str| HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
     let invite = hex(&asked.invite)?.try_into().ok()?;
     let key = PublicKey(hex(&asked.key)?.try_into().ok()?);
-    Some((invite, key, asked.mac))
+    let seal = match &asked.seal {
+        Some(text) => Some(SealKey(hex(text)?.try_into().ok()?)),
+        None => None,
+    };
+    Some(Asks { invite, key, seal, mac: asked.mac })
 }
 
 /// Checks the proof, remembers the device, certifies it. The same device may ask again with the same code: its
@@ -112,20 +130,22 @@ pub fn read(body: &[u8]) -> Option<([u8; INVITE_BYTES], PublicKey, String)> {
 fn admit<S: Store>(
     desk: &mut Office<S>,
     office: &PublicKey,
-    invite: [u8; INVITE_BYTES],
-    device: PublicKey,
-    mac: &str,
+    asks: &Asks,
 ) -> Result<Option<serde_json::Value>, ReplicaError> {
+    let (invite, device) = (asks.invite, asks.key);
     let Some(row) = desk.invitation(&invite)? else { return Ok(None) };
     let secret = Secret(row.secret);
     let again = row.used == Some(device.author());
     let open = row.used.is_none() && row.expires > now();
-    if !(again || open) || !proves(&secret.device_mac(&device), mac) {
+    if !(again || open) || !proves(&secret.device_mac(&device, asks.seal.as_ref()), &asks.mac) {
         return Ok(None);
     }
     if !again {
         let row = InviteRow { used: Some(device.author()), ..row.clone() };
         desk.invite(&invite, &row)?;
+        if let Some(seal) = &asks.seal {
+            desk.note_seal(&device.author(), seal)?;
+        }
         desk.certify(device, row.role, &row.partitions, &row.officer, now(), &mut dice)?;
     }
     let partitions: Vec<String> = row.partitions.iter().map(Partition::to_string).collect();

@@ -100,6 +100,7 @@ impl Server {
         raise_file_limit();
         let mut office = folder.office()?;
         office.allowances = options.allowances;
+        folder.publish_seal(&mut office)?;
         let signer = office.signer();
         let public = office.public_key();
         let press = Press::load(folder.path()).map_err(|error| Failure::new(error.to_string()))?;

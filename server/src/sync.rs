@@ -274,6 +274,11 @@ impl Talk {
         if let Some((device, id)) = self.peer {
             self.app.sessions.leave(&device, id);
         }
+        if matches!(end, End::Fault(SessionError::Protocol(ProtocolError::Unknown)))
+            && let Ok(Some(word)) = self.with(|session, library| session.last_word(library)).await
+        {
+            let _ = self.line.push(word);
+        }
         if let Some(farewell) = end.farewell() {
             // Full means that the peer reads nothing: no farewell then.
             let _ = self.line.push(farewell);
@@ -372,6 +377,8 @@ impl Talk {
                 }
                 Output::Receipt(receipt) => self.look_at(receipt).await?,
                 Output::PeerDone => self.note_synced().await?,
+                // Nobody tells the office what it has ended.
+                Output::Revoked(_) => {}
                 Output::Taken { refused } => {
                     if !refused.is_empty() {
                         info!(

@@ -146,6 +146,7 @@ impl World {
                     self.pending.push((Some((link, batch)), Delivery { author, runs }));
                     self.commit_soon();
                 }
+                Output::Revoked(_) => {}
                 Output::PeerDone => {
                     // What it brought waits for the next group.
                     self.synced.push(self.phones[self.links[link].phone].author);
@@ -334,7 +335,7 @@ impl World {
                         Err(error) => return self.phone_failed(phone, "a receipt", &error),
                     }
                 }
-                Output::PeerDone => {}
+                Output::Revoked(_) | Output::PeerDone => {}
                 Output::Taken { refused } if refused.is_empty() || self.phones[phone].revoked => {}
                 Output::Taken { .. } if !self.phones[phone].left.is_empty() => {}
                 Output::Taken { refused } => return Err(format!("the office did not take {refused:?}")),

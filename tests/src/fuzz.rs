@@ -5,9 +5,11 @@
 //! stay, outputs within bounds, stores that still verify. Its inputs are kept in `fuzz/corpus`.
 
 mod batch;
+mod bundle;
 mod catalogue;
 mod entry;
 mod frame;
+mod meeting;
 mod request;
 mod seeds;
 mod token;
@@ -33,13 +35,15 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "frame", run: frame::run, mutations: 150, seeds: frame::seeds },
     Target { name: "entry", run: entry::run, mutations: 200, seeds: entry::seeds },
     Target { name: "vector", run: vector::run, mutations: 400, seeds: vector::seeds },
     Target { name: "batch", run: batch::run, mutations: 150, seeds: batch::seeds },
     Target { name: "catalogue", run: catalogue::run, mutations: 60, seeds: catalogue::seeds },
     Target { name: "token", run: token::run, mutations: 200, seeds: token::seeds },
+    Target { name: "bundle", run: bundle::run, mutations: 150, seeds: bundle::seeds },
+    Target { name: "meeting", run: meeting::run, mutations: 200, seeds: meeting::seeds },
     Target { name: "request", run: request::run, mutations: 400, seeds: request::seeds },
 ];
 

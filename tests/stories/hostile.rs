@@ -151,7 +151,7 @@ impl Caller {
                     assert!(refused.is_empty(), "honest work was not taken: {refused:?}");
                     taken += 1;
                 }
-                Output::PeerDone => {}
+                Output::Revoked(_) | Output::PeerDone => {}
             }
         }
         Some(taken)

@@ -47,6 +47,13 @@ fn meet(waits: &Phone, calls: &Phone) -> [Value; 2] {
     [waiting.ends().json(), called]
 }
 
+/// What both say of a meeting that does not come about.
+pub fn refused(waits: &Phone, calls: &Phone) -> [String; 2] {
+    let waiting = Waits::new(waits, &[]);
+    let called = calls.fails(&["meet", "call", &waiting.code]);
+    [waiting.ends().refusal().to_owned(), called]
+}
+
 fn mark(phone: &Phone, id: &str) -> String {
     text(&phone.run(&["show", id]), "mark").to_owned()
 }
@@ -132,12 +139,7 @@ fn whoever_has_no_business_in_a_meeting_is_sent_away_with_the_reason() {
     let (one, device) = Phone::enrolled_as(&office, &server, "operator-desa", VILLAGE);
     let other = Phone::enrolled(&office, &server, "operator-desa", VILLAGE);
     let elsewhere = Phone::enrolled(&office, &server, "operator-desa", "33.12.08.2001");
-    let refused = |waits: &Phone, calls: &Phone| {
-        let waiting = Waits::new(waits, &[]);
-        let called = calls.fails(&["meet", "call", &waiting.code]);
-        (waiting.ends().refusal().to_owned(), called)
-    };
-    let (waited, called) = refused(&one, &elsewhere);
+    let [waited, called] = refused(&one, &elsewhere);
     assert!(waited.contains("wilayah lain") && called.contains("wilayah lain"), "{waited} / {called}");
     for code in ["halo", "LOKET-TEMU:127.0.0.1/1/AAAA"] {
         assert!(one.fails(&["meet", "call", code]).contains("kode pertemuan"));
@@ -148,14 +150,14 @@ fn whoever_has_no_business_in_a_meeting_is_sent_away_with_the_reason() {
     let other_letter = if waiting.code.as_bytes()[at] == b'A' { "B" } else { "A" };
     let mut guessed = waiting.code.clone();
     guessed.replace_range(at..=at, other_letter);
-    let refused = other.fails(&["meet", "call", &guessed]);
-    assert!(refused.contains("terputus"), "{refused}");
+    let said = other.fails(&["meet", "call", &guessed]);
+    assert!(said.contains("terputus"), "{said}");
     other.run(&["meet", "call", &waiting.code]);
     waiting.ends().json();
     // A revoked one, as soon as the other has heard of it.
-    office.run(&["device", "revoke", &device, "--cause", "hilang"]);
+    office.run(&["device", "revoke", &device]);
     other.sync();
-    let (waited, called) = refused(&other, &one);
+    let [waited, called] = refused(&other, &one);
     assert!(waited.contains("dicabut") && called.contains("dicabut"), "{waited} / {called}");
     assert!(server.stop());
 }

@@ -10,8 +10,7 @@ use crate::journal::body::{Body, Value};
 use crate::journal::{AttachmentHash, Content, EntryHash, JournalId, Partition};
 use crate::replica::ReplicaError;
 use crate::replica::learn::{ALLOWANCE, LearnError};
-use crate::replica::rows::{self, AttachmentRow};
-use crate::store::{Query, Store, Table};
+use crate::store::{Query, Store};
 use crate::sync::message::{Message, ProtocolError};
 use crate::sync::session::{Output, Session, SessionError};
 
@@ -19,8 +18,6 @@ use crate::sync::session::{Output, Session, SessionError};
 const UNKNOWN: u16 = 3;
 /// Things that a time-out names at most.
 const MAX_NAMED: usize = 5;
-/// Rows that are read at once.
-const PAGE: usize = 256;
 
 /// A session and the replica it speaks for.
 pub(super) struct Engine {
@@ -41,6 +38,8 @@ pub(super) struct Engine {
     too_early: bool,
     /// Applications that were destroyed.
     destroyed: u64,
+    /// The office has declared this device lost.
+    lost: bool,
 }
 
 impl Engine {
@@ -63,6 +62,7 @@ impl Engine {
             confirmed: BTreeSet::new(),
             too_early: false,
             destroyed: 0,
+            lost: false,
         };
         engine.changed_partitions()?;
         Ok((engine, frame))
@@ -98,7 +98,11 @@ impl Engine {
             self.look_ahead()?;
             Ok(outputs)
         });
-        outputs.and_then(|outputs| self.carry_out(outputs)).map_err(|error| {
+        let frames = outputs.and_then(|outputs| self.carry_out(outputs));
+        if self.lost {
+            return Err((wiped(&mut self.phone), Session::farewell(&ProtocolError::Revoked.into())));
+        }
+        frames.map_err(|error| {
             let farewell = Session::farewell(&error);
             if matches!(error, SessionError::Protocol(ProtocolError::Ended(UNKNOWN)))
                 && let Err(error) = self.phone.note_unknown()
@@ -165,6 +169,9 @@ impl Engine {
                     self.phone.replica.transaction(|replica| replica.learn_receipt(&receipt))?;
                 }
                 Output::Taken { refused } => self.refused.extend(refused),
+                Output::Revoked(run) => {
+                    self.lost |= self.phone.replica.shows_loss(&run, &self.phone.author())
+                }
                 Output::PeerDone => {}
             }
         }
@@ -175,22 +182,12 @@ impl Engine {
     pub(super) fn uploads(&self) -> Result<Vec<Upload>, ClientError> {
         let mut uploads = Vec::new();
         for partition in self.phone.replica.store.partitions()? {
-            let mut after: Option<Vec<u8>> = None;
-            loop {
-                let store = &self.phone.replica.store;
-                let rows = store.scan(&partition, Table::Attachment, &[], after.as_deref(), PAGE)?;
-                let Some((last, _)) = rows.last() else { break };
-                after = Some(last.clone());
-                for (key, bytes) in rows {
-                    let row: AttachmentRow = rows::decode(&bytes)?;
-                    let hash =
-                        AttachmentHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("lampiran"))?;
-                    let known = self.confirmed.contains(&(partition, hash));
-                    if row.here && !row.at_office && !known && row.named {
-                        uploads.push(Upload { partition, hash, bytes: row.bytes });
-                    }
+            self.phone.replica.for_each_attachment(&partition, |hash, row| {
+                let known = self.confirmed.contains(&(partition, hash));
+                if row.here && !row.at_office && !known && row.named {
+                    uploads.push(Upload { partition, hash, bytes: row.bytes });
                 }
-            }
+            })?;
         }
         uploads.sort_by_key(|upload| (upload.bytes, upload.hash));
         Ok(uploads)
@@ -336,6 +333,11 @@ impl Engine {
         })?;
         Ok(asked)
     }
+}
+
+/// Wipes a phone that is in other hands; what there is to say then.
+pub(super) fn wiped(phone: &mut Phone) -> ClientError {
+    phone.wipe().err().unwrap_or(ClientError::Wiped)
 }
 
 /// Entries that a frame carries. Our own frames are well formed.

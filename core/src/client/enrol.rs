@@ -15,7 +15,7 @@ use super::sync::sync;
 use super::tls::{Seen, Trust};
 use super::{ClientError, Keys, Phone, STORE, tls};
 use crate::enrol::{Code, Granted, proves};
-use crate::identity::{PublicKey, Signer};
+use crate::identity::{PublicKey, SealKey, Signer};
 use crate::journal::{AuthorId, Partition};
 use crate::store::sqlite::{Durability, SqliteStore};
 use crate::store::transaction;
@@ -80,7 +80,7 @@ pub async fn enrol_with(
         code.parse().map_err(|error: crate::enrol::NotACode| ClientError::refused(error.to_string()))?;
     let at = dir.to_owned();
     let (keys, before) = blocking(move || prepare(&at, keys)).await?;
-    let profile = ask(address, &code, &*keys.signer).await?;
+    let profile = ask(address, &code, &*keys.signer, &keys.open_key().seal_key()).await?;
     if before.is_some_and(|office| office != profile.office) {
         return Err(ClientError::refused(
             "folder ini berisi pekerjaan untuk Dinas lain: pilih folder kosong dengan --dir",
@@ -121,12 +121,18 @@ fn open(dir: &Path, keys: &Keys) -> Result<SqliteStore, ClientError> {
     Ok(SqliteStore::open_encrypted(dir.join(STORE), Durability::Power, &keys.store)?)
 }
 
-async fn ask(address: Address, code: &Code, signer: &dyn Signer) -> Result<Profile, ClientError> {
+async fn ask(
+    address: Address,
+    code: &Code,
+    signer: &dyn Signer,
+    seal: &SealKey,
+) -> Result<Profile, ClientError> {
     let (device, secret) = (signer.public_key(), code.secret());
     let question = serde_json::json!({
         "invite": HEXLOWER.encode(&code.invite()),
         "key": HEXLOWER.encode(&device.0),
-        "mac": secret.device_mac(&device).to_hex().as_str(),
+        "seal": HEXLOWER.encode(&seal.0),
+        "mac": secret.device_mac(&device, Some(seal)).to_hex().as_str(),
     });
     let seen = Arc::<Seen>::default();
     let request = tls::http(&Trust::Unknown(Arc::clone(&seen)))?

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::ClientError;
+use crate::bundle::OpenKey;
 use crate::identity::{Signer, SoftwareKey};
 use crate::store::sqlite::{STORE_KEY, StoreKey};
 
@@ -25,7 +26,12 @@ pub struct Keys {
     pub signer: Arc<dyn Signer>,
     /// What its store is encrypted with.
     pub store: StoreKey,
+    /// Destroys both, wherever they are kept.
+    pub destroy: Destroy,
 }
+
+/// Destroys a phone's keys for good.
+pub type Destroy = Arc<dyn Fn() -> Result<(), ClientError> + Send + Sync>;
 
 impl Keys {
     /// The keys that lie in this folder.
@@ -35,7 +41,7 @@ impl Keys {
     pub fn read(dir: &Path) -> Result<Self, ClientError> {
         let device = read(&dir.join(DEVICE))?.ok_or(ClientError::NotEnrolled)?;
         let store = read(&dir.join(STORE))?.ok_or(ClientError::NotEnrolled)?;
-        Self::of(&device, &store)
+        Self::of(dir, &device, &store)
     }
 
     /// The keys that lie in this folder; new ones, durable and for their owner alone, for those that are lacking.
@@ -50,10 +56,15 @@ impl Keys {
                 .map_err(|_| ClientError::refused("sistem tidak memberi bilangan acak: ulangi"))?;
             Ok(bytes)
         })?;
-        Self::of(&device, &store)
+        Self::of(dir, &device, &store)
     }
 
-    fn of(device: &[u8], store: &[u8]) -> Result<Self, ClientError> {
+    /// What opens bundles that are sealed to this phone: it goes where the store's key goes.
+    pub fn open_key(&self) -> OpenKey {
+        OpenKey::new(*self.store.derive("loket 1 bundles"))
+    }
+
+    fn of(dir: &Path, device: &[u8], store: &[u8]) -> Result<Self, ClientError> {
         let none = |name: &str| {
             ClientError::refused(format!(
                 "{name} bukan kunci perangkat Loket: pulihkan, atau pakai folder lain"
@@ -61,8 +72,24 @@ impl Keys {
         };
         let signer = SoftwareKey::from_pkcs8(device).map_err(|_| none(DEVICE))?;
         let store = store.try_into().map_err(|_| none(STORE))?;
-        Ok(Self { signer: Arc::new(signer), store: StoreKey::new(store) })
+        let dir = dir.to_owned();
+        let destroy =
+            Arc::new(move || [DEVICE, STORE].iter().try_for_each(|name| overwrite(&dir.join(name))));
+        Ok(Self { signer: Arc::new(signer), store: StoreKey::new(store), destroy })
     }
+}
+
+/// Writes over a key's file before it is removed, as far as the medium writes where it is told to.
+fn overwrite(path: &Path) -> Result<(), ClientError> {
+    let mut file = match OpenOptions::new().write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let length = usize::try_from(file.metadata()?.len().min(MAX_KEY)).unwrap_or_default();
+    file.write_all(&vec![0; length])?;
+    file.sync_all()?;
+    Ok(fs::remove_file(path)?)
 }
 
 /// What stands in a key's file, if there is one.

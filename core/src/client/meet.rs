@@ -17,10 +17,12 @@ use tokio::time::{sleep_until, timeout};
 use self::encounter::Encounter;
 use self::line::{Kind, Line, Receiver, Sender};
 pub use self::place::{NotAPlace, Place};
-use self::scans::{Giving, Scan, Taking, Talk};
+use self::scans::{Giving, Taking};
+pub use self::scans::{Scan, Talk};
 use super::enrol::blocking;
 use super::{ClientError, Phone};
 use crate::attachment::AttachmentStore;
+use crate::journal::AuthorId;
 
 mod encounter;
 mod line;
@@ -70,11 +72,11 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Waits at this address of the device's own network, port 0 for any free one; the code is for one meeting.
+    /// The device waits at this address of its own network, port 0 for any free one; the code is for one meeting.
     ///
     /// # Errors
     /// Where the address is not this device's, or random bytes are lacking.
-    pub async fn at(phone: &Phone, address: SocketAddr) -> Result<Self, ClientError> {
+    pub async fn at(device: AuthorId, address: SocketAddr) -> Result<Self, ClientError> {
         let mut secret = [0; place::SECRET];
         getrandom::fill(&mut secret)
             .map_err(|_| ClientError::refused("perangkat tidak dapat membuat bilangan acak: mulai ulang"))?;
@@ -85,7 +87,7 @@ impl Waiting {
         };
         let listener = TcpListener::bind(address).await.map_err(fails)?;
         let address = listener.local_addr().map_err(fails)?;
-        Ok(Self { listener, place: Place { address, author: phone.author(), secret } })
+        Ok(Self { listener, place: Place { address, author: device, secret } })
     }
 
     /// What the other phone has to read.
@@ -234,7 +236,9 @@ impl Meeting {
                 Ok(())
             }
             Err((error, farewell)) => {
-                let _ = self.send(Kind::Session, farewell).await;
+                for frame in farewell {
+                    let _ = self.send(Kind::Session, frame).await;
+                }
                 self.close().await;
                 Err(error)
             }

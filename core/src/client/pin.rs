@@ -10,13 +10,12 @@ use minicbor::{Decode, Encode};
 use rustls::pki_types::CertificateDer;
 
 use super::ClientError;
-use crate::journal::Partition;
 use crate::replica::{Replica, ReplicaError};
-use crate::store::{Store, Table};
+use crate::store::Store;
 
-/// Kind of the office's file that lists them.
-pub const PINS_KIND: &str = "sambungan";
-/// Its name.
+/// Kind of the office's files on how it is reached.
+pub const LINE_KIND: &str = "sambungan";
+/// Name of the one that lists the pins.
 pub const PINS_NAME: &str = "kunci_tls";
 /// Most pins that a list may have: today's key, the next, and some to spare.
 pub const MAX_PINS: usize = 8;
@@ -76,14 +75,9 @@ impl fmt::Debug for Pin {
 
 /// What the office has published of its pins; none where it never did.
 pub fn published_pins<S: Store>(replica: &Replica<S>) -> Result<Option<Vec<Pin>>, ReplicaError> {
-    let prefix = format!("{PINS_KIND}/{PINS_NAME}/");
-    let rows = replica.store.scan(&Partition::Office, Table::Catalogue, prefix.as_bytes(), None, 1)?;
+    let text = replica.office_file(LINE_KIND, PINS_NAME)?;
     // A list of a later version that cannot be read here must not open the door: nothing would be pinned.
-    let read = |bytes: Vec<u8>| std::str::from_utf8(&bytes).ok().and_then(Pin::read_list);
-    rows.into_iter()
-        .next()
-        .map(|(_, bytes)| read(bytes).ok_or(ReplicaError::Damaged("kunci TLS")))
-        .transpose()
+    text.map(|text| Pin::read_list(&text).ok_or(ReplicaError::Damaged("kunci TLS"))).transpose()
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ use super::pin::Pin;
 
 /// How long a connection may take to come about.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long what was sent may stay unacknowledged.
+const SILENCE: Duration = Duration::from_secs(30);
 /// How long a connection is kept for the next request.
 const KEEP: Duration = Duration::from_secs(60);
 
@@ -55,6 +57,14 @@ pub(super) fn config(trust: &Trust) -> Result<Arc<ClientConfig>, ClientError> {
     let config = make(trust)?;
     *kept = Some((pins.clone(), Arc::clone(&config)));
     Ok(config)
+}
+
+/// The configuration of a client that knows an office by these keys, or without any by the authorities.
+///
+/// # Errors
+/// Where TLS cannot be set up.
+pub fn tls_config(pins: &[Pin]) -> Result<Arc<ClientConfig>, ClientError> {
+    config(&Trust::Pins(pins.to_vec()))
 }
 
 fn make(trust: &Trust) -> Result<Arc<ClientConfig>, ClientError> {
@@ -149,10 +159,14 @@ fn builder(trust: &Trust, connect: Duration) -> Result<reqwest::ClientBuilder, C
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(ClientConfig::clone(&*config(trust)?))
         .connect_timeout(connect)
+        .tcp_keepalive(SILENCE)
         .redirect(reqwest::redirect::Policy::none())
         // The WebSocket knows no proxy, so neither does this.
         .no_proxy()
         .http1_only();
+    // A line that takes nothing any more is one that is gone, as where a phone changes networks.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let builder = builder.tcp_user_timeout(SILENCE);
     Ok(builder)
 }
 

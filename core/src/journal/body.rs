@@ -9,7 +9,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 use super::run::Head;
 use super::{AttachmentHash, AuthorId, ChangeHash, EntryHash, JournalId, Partition, Remains, encode};
 use crate::catalogue::Role;
-use crate::identity::PublicKey;
+use crate::identity::{PublicKey, SealKey};
 use crate::workflow::Decision;
 
 /// Random bytes before a body.
@@ -255,6 +255,9 @@ pub struct Certificate {
     /// The officer, as conflicts and time lines show it.
     #[n(4)]
     pub officer: String,
+    /// What bundles are sealed to the device with.
+    #[n(5)]
+    pub seal: Option<SealKey>,
 }
 
 /// The cause of an end whose device is in other hands: nothing more of it is taken.

@@ -165,6 +165,11 @@ pub fn signed_bytes(journal: &JournalId, head: &Head) -> Vec<u8> {
 }
 
 impl Run {
+    /// About how many bytes it takes, before compression.
+    pub fn size(&self) -> usize {
+        self.entries.iter().map(|entry| entry.body.as_ref().map_or(32, Vec::len) + 48).sum()
+    }
+
     /// Whether it is a run at all: some entries, not too many, and numbers that can be.
     ///
     /// # Errors

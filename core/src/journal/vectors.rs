@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 
 use super::body::*;
 use super::receipt::Receipt;
-use super::run::{Head, Run, WireEntry, signed_bytes};
+use super::run::{AppRef, Head, Run, WireEntry, signed_bytes};
 use super::vector::{Vector, scope_digest};
 use super::*;
 use crate::application::Document;
 use crate::catalogue::Role;
-use crate::identity::{SeededKey, Signer};
+use crate::identity::{SealKey, SeededKey, Signer};
 use crate::refusal::Refusal;
 use crate::replica::write::text;
 use crate::sync::message::{Batch, Common, Have, Hello, Message, PartitionDigest, Taken, Trail, VERSION};
@@ -129,6 +129,7 @@ fn bodies() -> Vec<(&'static str, Body)> {
         (
             "certificate",
             Body::Certificate(Certificate {
+                seal: None,
                 key: device,
                 role: Role::OperatorDesa,
                 partitions: vec![village(), Partition::NeedToKnow([9; 16])],
@@ -207,6 +208,32 @@ fn a_run_opens_to_what_was_closed_and_its_bytes_are_as_recorded() {
     ));
 }
 
+/// An entry of the office with the header that leads to its signature.
+fn shown() -> Run {
+    let entry = |body: Option<Vec<u8>>| WireEntry {
+        application: AppRef::None,
+        destroyed: body.is_none().then_some([7; 32]),
+        body,
+        version: None,
+        extension: None,
+    };
+    let certificate = Body::Certificate(Certificate {
+        key: SeededKey::new(2).public_key(),
+        role: Role::OperatorDesa,
+        partitions: vec![village()],
+        not_after: TIME,
+        officer: "Sri".into(),
+        seal: Some(SealKey([4; 32])),
+    });
+    Run {
+        journal: journal(),
+        first: 3,
+        entries: vec![entry(Some(certificate.to_bytes([9; NONCE]))), entry(None)],
+        signature: SeededKey::new(1).sign(b"x").unwrap(),
+        after: Some(EntryHash([2; 32])),
+    }
+}
+
 #[test]
 fn messages_are_encoded_as_recorded() {
     let id = journal().id();
@@ -249,6 +276,13 @@ fn messages_are_encoded_as_recorded() {
         Message::Error(3, "perangkat tidak terdaftar".into()),
         Message::Trail(Trail { partition: village(), line: id, heads: vec![head] }),
         Message::Common(Common { partition: village(), line: id, head }),
+        Message::Revoked(Box::new(shown())),
+        Message::Hello(Hello {
+            version: VERSION,
+            author: SeededKey::new(1).author(),
+            nonce: [6; 16],
+            certificate: Some(shown()),
+        }),
     ];
     let mut lines = String::new();
     for message in messages {

@@ -28,15 +28,22 @@ struct EarlyRow {
     /// Why it ended.
     #[n(2)]
     cause: String,
+    /// The entry that said so.
+    #[n(3)]
+    by: Option<EntryHash>,
 }
 
 fn early_key(author: &AuthorId) -> Vec<u8> {
     [EARLY, author.as_bytes()].concat()
 }
 
-/// Of two causes that several words give, the one that is kept, whichever came first.
-fn graver(one: &str, other: &str) -> bool {
-    (one != CAUSE_LOST, one) < (other != CAUSE_LOST, other)
+/// Of two causes that several words give, and the entries that say so, keeps one, whichever came first.
+fn keep_graver(kept: (&mut String, &mut Option<EntryHash>), said: (&str, EntryHash)) {
+    let rank = |cause: &str, by| (cause != CAUSE_LOST, cause.to_owned(), by);
+    if rank(said.0, Some(said.1)) < rank(kept.0, *kept.1) {
+        *kept.0 = said.0.to_owned();
+        *kept.1 = Some(said.1);
+    }
 }
 
 /// What any of several words lets count does.
@@ -59,12 +66,21 @@ impl<S: Store> Replica<S> {
         // Nothing of others is taken in without a certificate: it is work done here before the first sync.
         let before = self.certificate(partition, &author)?;
         let edits = may_edit(certificate.role);
+        // One that is said twice is shown by the same entry, whichever came first.
+        let said = before.as_ref().filter(|before| before.certificate == certificate);
+        let entry = said.and_then(|before| before.entry).map_or(entry, |before| entry.min(before));
         let again = before
             .is_none_or(|before| before.revoked.is_some() || may_edit(before.certificate.role) != edits);
-        let mut row = CertificateRow { certificate, revoked: None, cause: String::new(), entry: Some(entry) };
+        let mut row = CertificateRow {
+            certificate,
+            revoked: None,
+            cause: String::new(),
+            entry: Some(entry),
+            ended_by: None,
+        };
         // One of the same epoch, or a later one, was given after that end.
         if let Some(early) = early.filter(|early| epoch < early.epoch) {
-            (row.revoked, row.cause) = (Some(early.last), early.cause);
+            (row.revoked, row.cause, row.ended_by) = (Some(early.last), early.cause, early.by);
         }
         self.store.put(partition, Table::Certificate, author.as_bytes(), Some(&rows::encode(&row)))?;
         let scope = scope_key(&author, partition);
@@ -92,7 +108,7 @@ impl<S: Store> Replica<S> {
         &mut self,
         partition: &Partition,
         epoch: u32,
-        revocation: &Revocation,
+        (entry, revocation): (&EntryHash, &Revocation),
         learned: &mut Learned,
     ) -> Result<(), ReplicaError> {
         let author = revocation.author;
@@ -101,19 +117,19 @@ impl<S: Store> Replica<S> {
                 epoch,
                 last: Vec::new(),
                 cause: revocation.cause.clone(),
+                by: Some(*entry),
             });
             early.epoch = early.epoch.max(epoch);
-            if graver(&revocation.cause, &early.cause) {
-                early.cause.clone_from(&revocation.cause);
-            }
+            keep_graver((&mut early.cause, &mut early.by), (&revocation.cause, *entry));
             join(&mut early.last, &revocation.last);
             let key = early_key(&author);
             return Ok(self.store.put(partition, Table::Meta, &key, Some(&rows::encode(&early)))?);
         };
         // It may have been said once more by an office that knew less: what any of its words lets count does.
-        if row.revoked.is_none() || graver(&revocation.cause, &row.cause) {
-            row.cause.clone_from(&revocation.cause);
+        if row.revoked.is_none() {
+            (row.cause, row.ended_by) = (revocation.cause.clone(), Some(*entry));
         }
+        keep_graver((&mut row.cause, &mut row.ended_by), (&revocation.cause, *entry));
         let mut last = row.revoked.take().unwrap_or_default();
         join(&mut last, &revocation.last);
         row.revoked = Some(last);

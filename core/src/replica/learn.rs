@@ -281,7 +281,9 @@ impl<S: Store> Replica<S> {
             Body::Certificate(certificate) => {
                 self.follow_certificate(partition, epoch, (entry.hash, certificate), learned)
             }
-            Body::Revocation(revocation) => self.follow_revocation(partition, epoch, &revocation, learned),
+            Body::Revocation(revocation) => {
+                self.follow_revocation(partition, epoch, (&entry.hash, &revocation), learned)
+            }
             Body::Adopt(adopt) => self.follow_adopt(partition, &adopt, learned),
             Body::HeldAttachments(held) => self.follow_held(partition, epoch, &held),
             Body::OfficeFile(file) => self.follow_file(&file, learned),

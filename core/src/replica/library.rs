@@ -160,6 +160,43 @@ impl<S: Store> Replica<S> {
         Ok(seq.map(|seq| entry.header.seq - seq))
     }
 
+    /// Hands on everything of a partition beyond this vector, as runs of about so many bytes at a time, in the order in
+    /// which they build on each other.
+    pub fn runs_beyond<E: From<ReplicaError>>(
+        &self,
+        partition: &Partition,
+        base: &Vector,
+        bytes: usize,
+        mut each: impl FnMut(Vec<Run>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut lines = Vec::new();
+        for (line, head) in &self.vector(partition)?.0 {
+            if !base.covers(line, head.seq) {
+                lines.push((self.turn(partition, line)?, *line));
+            }
+        }
+        lines.sort_unstable();
+        let (mut runs, mut size) = (Vec::new(), 0);
+        for (_, line) in lines {
+            let mut after = base.head(&line).seq;
+            while let Some(sending) = self.run(partition, &line, after, bytes)? {
+                let told = sending.heads.iter().find(|(on, _)| *on == line).map(|(_, head)| head.seq);
+                size += sending.run.size();
+                runs.push(sending.run);
+                if size >= bytes {
+                    each(std::mem::take(&mut runs))?;
+                    size = 0;
+                }
+                // What is told behind a fork is told with the line that leaves it.
+                match told {
+                    Some(seq) if seq > after => after = seq,
+                    _ => break,
+                }
+            }
+        }
+        if runs.is_empty() { Ok(()) } else { each(runs) }
+    }
+
     /// When a line's turn is among its partition's; see [`Library::turn`].
     pub fn turn(&self, partition: &Partition, line: &JournalId) -> Result<(u8, u64), ReplicaError> {
         let Some(row) = self.line(partition, line)? else { return Ok((u8::MAX, 0)) };
@@ -193,6 +230,10 @@ impl<S: Store> Library for Replica<S> {
     ) -> Result<Result<PublicKey, ProtocolError>, ReplicaError> {
         let office = (*author == self.office_author()).then_some(*self.office_key());
         Ok(office.ok_or(ProtocolError::Unknown))
+    }
+
+    fn end_of(&self, _: &AuthorId) -> Result<Option<Run>, ReplicaError> {
+        Ok(None)
     }
 
     fn scope(&self, _: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError> {

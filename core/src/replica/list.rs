@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::rows::{self, ApplicationRow};
+use super::rows::{self, ApplicationRow, AttachmentRow};
 use super::{Replica, ReplicaError};
 use crate::journal::receipt::Receipt;
 use crate::journal::run::Head;
 use crate::journal::vector::Vector;
-use crate::journal::{AuthorId, EntryHash, JournalId, Partition};
+use crate::journal::{AttachmentHash, AuthorId, EntryHash, JournalId, Partition};
 use crate::store::{Query, Store, Table};
 
 /// The row of a partition that says what another phone has of this device's journals.
@@ -110,6 +110,25 @@ impl<S: Store> Replica<S> {
             }
         }
         Ok(all)
+    }
+
+    /// Calls `each` for every scan that is known of in a partition.
+    pub fn for_each_attachment(
+        &self,
+        partition: &Partition,
+        mut each: impl FnMut(AttachmentHash, AttachmentRow),
+    ) -> Result<(), ReplicaError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let rows = self.store.scan(partition, Table::Attachment, &[], after.as_deref(), 256)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for (key, bytes) in rows {
+                let hash =
+                    AttachmentHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("lampiran"))?;
+                each(hash, rows::decode(&bytes)?);
+            }
+        }
     }
 
     /// At most `limit` applications of a partition after the named one, by id.

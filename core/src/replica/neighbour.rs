@@ -7,11 +7,11 @@ use std::sync::OnceLock;
 use super::lines::At;
 use super::{Replica, ReplicaError};
 use crate::identity::PublicKey;
-use crate::journal::body::{Body, Certificate};
+use crate::journal::body::{Body, CAUSE_LOST, Certificate};
 use crate::journal::receipt::Receipt;
 use crate::journal::run::{Head, Run, WireEntry};
 use crate::journal::vector::Vector;
-use crate::journal::{AuthorId, Content, EntryHash, JournalId, Partition};
+use crate::journal::{AuthorId, Content, EntryHash, JournalId, Partition, StoredEntry};
 use crate::store::{Query, Store};
 use crate::sync::message::ProtocolError;
 use crate::sync::{Library, Sending};
@@ -58,6 +58,19 @@ impl<S: Store> Replica<S> {
         Ok(newest.map(|(_, run)| run))
     }
 
+    /// The office's word that a device is in other hands, as the device itself can check it; none where it never said so.
+    pub fn loss_run(&self, author: &AuthorId) -> Result<Option<Run>, ReplicaError> {
+        for (partition, row) in self.certificates_of(author)? {
+            let shows = row.cause == CAUSE_LOST && !matches!(partition, Partition::NeedToKnow(_));
+            if let Some(entry) = row.ended_by.filter(|_| shows)
+                && let Some(run) = self.bare_run(&partition, &entry)?
+            {
+                return Ok(Some(run));
+            }
+        }
+        Ok(None)
+    }
+
     /// An entry of the office with the headers that lead to its next signature.
     fn bare_run(&self, partition: &Partition, entry: &EntryHash) -> Result<Option<Run>, ReplicaError> {
         let Some(At { line, seq }) = self.locate(partition, entry)? else { return Ok(None) };
@@ -67,7 +80,7 @@ impl<S: Store> Replica<S> {
             // The signature stands behind a fork: another partition's certificate will do.
             return Ok(None);
         }
-        let bare = |(_, mut entry): (u64, crate::journal::StoredEntry)| {
+        let bare = |(_, mut entry): (u64, StoredEntry)| {
             if entry.header.seq != seq {
                 entry.content = Content::Destroyed;
             }
@@ -80,6 +93,23 @@ impl<S: Store> Replica<S> {
 
     /// The certificate of `author` that a run of the office's shows; nothing where it shows none.
     pub fn shown_certificate(&self, run: &Run, author: &AuthorId) -> Option<Certificate> {
+        self.shown(run)?.into_iter().find_map(|body| match body {
+            Body::Certificate(certificate) if certificate.key.author() == *author => Some(certificate),
+            _ => None,
+        })
+    }
+
+    /// Whether a run of the office's shows that the device of `author` is in other hands.
+    pub fn shows_loss(&self, run: &Run, author: &AuthorId) -> bool {
+        let lost = |body: &Body| match body {
+            Body::Revocation(end) => end.author == *author && end.cause == CAUSE_LOST,
+            _ => false,
+        };
+        self.shown(run).is_some_and(|bodies| bodies.iter().any(lost))
+    }
+
+    /// What a run of the office's says that stands by itself, if the office signed it.
+    fn shown(&self, run: &Run) -> Option<Vec<Body>> {
         let base = match (run.first, run.after) {
             (1, _) => Head::EMPTY,
             (first, Some(hash)) => Head { seq: first.checked_sub(1)?, hash },
@@ -89,11 +119,11 @@ impl<S: Store> Replica<S> {
             return None;
         }
         let entries = run.open(base, self.office_key(), |_| None).ok()?;
-        entries.iter().find_map(|entry| {
-            let Content::Present(bytes) = &entry.content else { return None };
-            let Ok(Body::Certificate(certificate)) = Body::from_bytes(bytes) else { return None };
-            (certificate.key.author() == *author).then_some(certificate)
-        })
+        let read = |entry: &StoredEntry| match &entry.content {
+            Content::Present(bytes) => Body::from_bytes(bytes).ok(),
+            Content::Destroyed => None,
+        };
+        Some(entries.iter().filter_map(read).collect())
     }
 }
 
@@ -165,6 +195,10 @@ impl<S: Store> Library for Neighbour<'_, S> {
         // One session has one peer; a second one would be answered by its own.
         let kept = self.shown.0.get_or_init(|| (*author, certificate));
         Ok(if kept.0 == *author { Ok(key) } else { Err(ProtocolError::Unexpected) })
+    }
+
+    fn end_of(&self, author: &AuthorId) -> Result<Option<Run>, ReplicaError> {
+        self.replica.loss_run(author)
     }
 
     fn scope(&self, peer: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError> {

@@ -59,6 +59,9 @@ pub struct CertificateRow {
     /// The office's entry that gave it.
     #[n(3)]
     pub entry: Option<EntryHash>,
+    /// The office's entry that ended it, with the cause that is kept.
+    #[n(4)]
+    pub ended_by: Option<EntryHash>,
 }
 
 impl CertificateRow {

@@ -72,6 +72,9 @@ pub enum Message {
     /// The last entry of a trail that the sender has too.
     #[n(12)]
     Common(#[n(0)] Common),
+    /// The receiver's certificate was ended: the office's entry that says so, with the headers up to its next signature.
+    #[n(13)]
+    Revoked(#[n(0)] Box<Run>),
 }
 
 /// Entries of a forked journal, from the newest back, with growing gaps.

@@ -54,6 +54,8 @@ pub enum Output {
     /// The peer has sent everything of which it was known at one moment that this side lacked it; all of it stands
     /// in runs that were handed out before.
     PeerDone,
+    /// The peer says that this side's certificate was ended, and shows the office's word for it.
+    Revoked(Box<Run>),
     /// The peer made a batch durable but for these journals.
     Taken {
         /// Journals and codes of what it did not take.
@@ -94,6 +96,8 @@ pub struct Session {
     me: AuthorId,
     nonce: [u8; 16],
     bond: Box<Bond>,
+    /// Who the peer says it is, proven or not.
+    named: Option<AuthorId>,
     peer: Option<(Hello, PublicKey)>,
     /// What the peer has, by partition. A map keeps room for eleven, and most peers have one or two.
     peers: BTreeMap<Partition, Box<Known>>,
@@ -159,6 +163,7 @@ impl Session {
             me,
             nonce,
             bond: Box::new(bond),
+            named: None,
             peer: None,
             peers: BTreeMap::new(),
             batches: 0,
@@ -217,6 +222,7 @@ impl Session {
             return Err(ProtocolError::Ended(code).into());
         }
         match (self.phase, message) {
+            (_, Message::Revoked(run)) => Ok(vec![Output::Revoked(run)]),
             (Phase::Listening, Message::Hello(hello)) => self.on_hello(hello, library, signer),
             (Phase::Called, Message::Welcome(hello, signature)) => {
                 self.on_welcome(hello, signature, library, signer)
@@ -257,7 +263,16 @@ impl Session {
         }
     }
 
-    fn known_peer(&self, hello: &Hello, library: &impl Library) -> Result<PublicKey, SessionError> {
+    /// Before a farewell: what the office has said of the peer's certificate, if it ended it. It is for whoever holds that
+    /// phone now, and tells nothing that the peer did not know of itself.
+    pub fn last_word(&self, library: &impl Library) -> Result<Option<Vec<u8>>, SessionError> {
+        let Some(peer) = self.named else { return Ok(None) };
+        let word = library.end_of(&peer)?;
+        Ok(word.map(|run| Message::Revoked(Box::new(run)).to_bytes()))
+    }
+
+    fn known_peer(&mut self, hello: &Hello, library: &impl Library) -> Result<PublicKey, SessionError> {
+        self.named = Some(hello.author);
         if hello.version != VERSION {
             return Err(ProtocolError::Version.into());
         }
@@ -696,8 +711,7 @@ impl Session {
                 if self.stopped.contains(&sending.run.journal.id()) {
                     continue;
                 }
-                let bodies = sending.run.entries.iter().map(|e| e.body.as_ref().map_or(32, Vec::len) + 48);
-                bytes += bodies.sum::<usize>();
+                bytes += sending.run.size();
                 // What comes after a run that was cut may build on the rest of it.
                 let cut = sending.heads.iter().any(|(on, at)| *on == line && at.seq < mine.head(on).seq);
                 runs.push(sending);

@@ -57,9 +57,36 @@ pub enum Command {
     Show(One),
     /// Sinkronkan dengan Dinas
     Sync(Sync),
+    /// Hapus perangkat ini untuk selamanya; yang belum terkirim disegel untuk Dinas
+    Wipe {
+        /// Ya, hapus
+        #[arg(long, required = true)]
+        yes: bool,
+    },
+    /// Bundel: berkas tersegel, lewat kartu memori, kabel, atau pengirim pesan mana pun
+    #[command(subcommand)]
+    Bundle(Bundle),
     /// Bertemu HP lain di jaringan yang sama, tanpa Dinas
     #[command(subcommand)]
     Meet(Meet),
+}
+
+#[derive(Subcommand)]
+pub enum Bundle {
+    /// Buat bundel untuk Dinas, atau untuk HP lain
+    Export {
+        /// Berkas bundel yang dibuat
+        #[arg(long, value_name = "BERKAS")]
+        out: PathBuf,
+        /// Kode perangkat penerima; bila tidak disebut, Dinas
+        #[arg(long = "for", value_name = "PERANGKAT")]
+        device: Option<String>,
+    },
+    /// Terima bundel yang ditujukan ke perangkat ini
+    Import {
+        /// Berkas bundel
+        file: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use loket_core::client::{ClientError, Keys, Phone};
+use loket_core::client::{ClientError, Keys, Phone, SEALED};
+use serde_json::json;
 
 use crate::arguments::{Arguments, Command};
 use crate::output::Answer;
 
 mod act;
+mod bundle;
 mod edit;
 mod enroll;
 mod import;
@@ -56,10 +58,19 @@ fn with_phone(phone: &mut Phone, command: &Command) -> Result<Answer, ClientErro
         Command::Conflicts(asked) => look::conflicts(phone, &asked.id),
         Command::Submit(asked) => submit::run(phone, asked),
         Command::Act(asked) => act::run(phone, asked),
+        Command::Bundle(asked) => bundle::run(phone, asked),
+        Command::Wipe { .. } => wipe(phone),
         Command::List => list::run(phone),
         Command::Show(asked) => show::run(phone, &asked.id),
         Command::Enroll(_) | Command::Sync(_) | Command::Meet(_) => Err(ClientError::NotEnrolled),
     }
+}
+
+fn wipe(phone: &mut Phone) -> Result<Answer, ClientError> {
+    phone.wipe()?;
+    let text =
+        format!("perangkat dihapus; yang belum terkirim ada di {SEALED}: serahkan berkas itu ke Dinas");
+    Ok(Answer::new(json!({ "sealed": SEALED }), text))
 }
 
 /// A runtime for commands that talk to the office.

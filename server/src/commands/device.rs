@@ -86,7 +86,7 @@ fn list(folder: &Folder) -> Result<Answer, Failure> {
 }
 
 /// The one device whose id begins so.
-fn find<S: Store>(office: &Office<S>, named: &str) -> Result<AuthorId, ReplicaError> {
+pub(super) fn find<S: Store>(office: &Office<S>, named: &str) -> Result<AuthorId, ReplicaError> {
     let named = named.trim().to_ascii_lowercase();
     let all = office.replica.certified()?.into_keys();
     let mut found = all.filter(|device| device.to_hex().starts_with(&named));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use loket_core::client::{MAX_PINS, PINS_KIND, PINS_NAME, Pin, published_pins};
+use loket_core::client::{LINE_KIND, MAX_PINS, PINS_NAME, Pin, published_pins};
 use serde_json::json;
 
 use super::Answer;
@@ -36,7 +36,7 @@ pub(super) fn run(folder: &Folder, args: &Args) -> Result<Answer, Failure> {
         ));
     }
     super::write(&mut office, |office| {
-        office.publish(PINS_KIND, PINS_NAME, Pin::write_list(&pins).as_bytes(), &mut dice)
+        office.publish(LINE_KIND, PINS_NAME, Pin::write_list(&pins).as_bytes(), &mut dice)
     })?;
     Ok(answer(&pins))
 }

@@ -3,8 +3,8 @@
 use loket_core::catalogue::{Catalogue, ServiceFile};
 use loket_core::journal::body::{Body, OfficeFile};
 use loket_core::journal::{MAX_BODY, Partition};
+use loket_core::replica::ReplicaError;
 use loket_core::replica::write::Dice;
-use loket_core::replica::{Replica, ReplicaError};
 use loket_core::store::{Store, Table};
 
 use super::Office;
@@ -23,17 +23,6 @@ pub const WEEK: &str = "minggu";
 const AROUND: usize = 1024;
 /// Level of compression: packed once, sent to everyone.
 const LEVEL: i32 = 19;
-
-/// The text of the newest file of a kind and name; none where none was published.
-pub fn newest<S: Store>(
-    replica: &Replica<S>,
-    kind: &str,
-    name: &str,
-) -> Result<Option<String>, ReplicaError> {
-    let prefix = format!("{kind}/{name}/");
-    let rows = replica.store.scan(&Partition::Office, Table::Catalogue, prefix.as_bytes(), None, 1)?;
-    Ok(rows.into_iter().next().map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned()))
-}
 
 impl<S: Store> Office<S> {
     /// Publishes a file; what every program carries or is published already is left out. The caller holds a

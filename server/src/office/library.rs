@@ -151,6 +151,10 @@ impl<S: Store> Library for OfficeLibrary<'_, S> {
         Ok(key.ok_or(ProtocolError::Unknown))
     }
 
+    fn end_of(&self, author: &AuthorId) -> Result<Option<Run>, ReplicaError> {
+        self.replica.loss_run(author)
+    }
+
     fn scope(&self, peer: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError> {
         let mut scope = self.replica.scope_of(peer)?;
         if !scope.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loket_core::catalogue::Role;
 use loket_core::enrol::Code;
-use loket_core::identity::PublicKey;
+use loket_core::identity::{PublicKey, SealKey};
 use loket_core::journal::body::{Body, CAUSE_LOST, Certificate, Revocation};
 use loket_core::journal::{AuthorId, Partition, Place};
 use loket_core::replica::ReplicaError;
@@ -87,6 +87,11 @@ pub struct InviteRow {
     #[n(5)]
     #[cbor(with = "minicbor::bytes")]
     pub secret: [u8; 32],
+}
+
+/// The row that keeps what bundles are sealed to a device with.
+fn seal_row(author: &AuthorId) -> Vec<u8> {
+    [&b"segel/"[..], author.as_bytes()].concat()
 }
 
 impl<S: Store> Office<S> {
@@ -177,6 +182,11 @@ impl<S: Store> Office<S> {
         self.replica.local(Table::Invite, key)
     }
 
+    /// Takes note of what bundles are sealed to a device with, for its certificates; the caller holds a transaction.
+    pub fn note_seal(&mut self, author: &AuthorId, seal: &SealKey) -> Result<(), ReplicaError> {
+        self.put_local(Table::Meta, &seal_row(author), seal)
+    }
+
     /// Certifies a device in its partitions; the caller holds a transaction.
     pub fn certify(
         &mut self,
@@ -187,8 +197,10 @@ impl<S: Store> Office<S> {
         now: i64,
         dice: &mut Dice<'_>,
     ) -> Result<Certificate, ReplicaError> {
+        let seal = self.replica.local(Table::Meta, &seal_row(&device.author()))?;
         let certificate = Certificate {
             key: device,
+            seal,
             role,
             partitions: partitions.to_vec(),
             not_after: now.saturating_add(CERTIFICATE_SECONDS),

@@ -94,7 +94,7 @@ impl World {
                             let noticed = |office: &mut Office<_>| office.notice_receipt(&receipt, NOW, dice);
                             self.office.write(noticed).unwrap();
                         }
-                        Output::Taken { .. } | Output::PeerDone => {}
+                        Output::Taken { .. } | Output::Revoked(_) | Output::PeerDone => {}
                     }
                 }
             }
@@ -113,7 +113,7 @@ impl World {
                             phone.replica.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
                         }
                         Output::Taken { refused } => assert!(refused.is_empty(), "{refused:?}"),
-                        Output::PeerDone => {}
+                        Output::Revoked(_) | Output::PeerDone => {}
                     }
                 }
             }

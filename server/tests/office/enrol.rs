@@ -13,7 +13,7 @@ use super::{Office, VILLAGE, http, phone};
 
 /// Asks to be enrolled.
 pub async fn ask(at: SocketAddr, code: &Code, key: &PublicKey) -> (u16, Value) {
-    let mac = code.secret().device_mac(key);
+    let mac = code.secret().device_mac(key, None);
     ask_with(at, code, key, mac.to_hex().as_str()).await
 }
 
@@ -66,7 +66,7 @@ async fn wrong_expired_and_unknown_codes_are_refused_alike() {
     let device = phone::key(1).public_key();
     let code = office.invite(Role::OperatorDesa, VILLAGE, 60);
     let expired = office.invite(Role::OperatorDesa, VILLAGE, -1);
-    let other_key = code.secret().device_mac(&phone::key(2).public_key());
+    let other_key = code.secret().device_mac(&phone::key(2).public_key(), None);
     let answers = [
         ask_with(office.at(), &code, &device, other_key.to_hex().as_str()).await,
         ask_with(office.at(), &code, &device, "bukan hex").await,

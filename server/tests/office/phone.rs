@@ -149,7 +149,7 @@ impl Phone {
                     self.replica.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
                 }
                 Output::Taken { refused } => assert!(refused.is_empty(), "{refused:?}"),
-                Output::PeerDone => {}
+                Output::Revoked(_) | Output::PeerDone => {}
             }
         }
     }

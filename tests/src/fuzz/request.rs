@@ -29,8 +29,8 @@ pub fn run(input: &[u8]) {
             }
         }
         2 => {
-            if let Some((invite, key, mac)) = enrol::read(rest) {
-                assert!(mac.len() <= rest.len() && key.0.len() > invite.len());
+            if let Some(asks) = enrol::read(rest) {
+                assert!(asks.mac.len() <= rest.len() && asks.key.0.len() > asks.invite.len());
             }
         }
         _ => {

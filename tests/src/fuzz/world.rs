@@ -239,7 +239,7 @@ fn converse(
                     Output::Receipt(receipt) => {
                         phone.transaction(|replica| replica.learn_receipt(&receipt)).unwrap();
                     }
-                    Output::Taken { .. } | Output::PeerDone => {}
+                    Output::Taken { .. } | Output::Revoked(_) | Output::PeerDone => {}
                 }
             }
         } else {

@@ -3,20 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::draft::note_here;
+use super::super::engine::wiped;
 use super::super::{ClientError, Phone};
 use super::scans::Scan;
 use crate::journal::{AttachmentHash, AuthorId, Partition};
 use crate::replica::ReplicaError;
 use crate::replica::neighbour::{Neighbour, Shown};
-use crate::replica::rows::{self, AttachmentRow};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, Table};
 use crate::sync::Library;
 use crate::sync::message::{Message, ProtocolError};
 use crate::sync::session::{Bond, Output, Session, SessionError};
 
-/// Rows that are read at once.
-const PAGE: usize = 256;
 /// Scans that are asked for in one meeting; the rest in the next.
 pub(super) const MAX_SCANS: usize = 2048;
 
@@ -28,6 +25,8 @@ pub(super) struct Encounter {
     /// Entries that were sent and that came.
     pub sent: u64,
     pub received: u64,
+    /// The office has declared this device lost, as the other phone has heard.
+    lost: bool,
 }
 
 impl Encounter {
@@ -49,7 +48,7 @@ impl Encounter {
     }
 
     fn new(phone: Phone, session: Session) -> Self {
-        Self { phone, session, shown: Shown::default(), sent: 0, received: 0 }
+        Self { phone, session, shown: Shown::default(), sent: 0, received: 0, lost: false }
     }
 
     fn library(&self) -> Neighbour<'_, SqliteStore> {
@@ -68,7 +67,7 @@ impl Encounter {
     }
 
     /// Takes a frame in; everything learned from it is durable when this returns the frames to send.
-    pub(super) fn receive(&mut self, frame: &[u8]) -> Result<Vec<Vec<u8>>, (ClientError, Vec<u8>)> {
+    pub(super) fn receive(&mut self, frame: &[u8]) -> Result<Vec<Vec<u8>>, (ClientError, Vec<Vec<u8>>)> {
         let library = library(&self.phone, &self.shown);
         let outputs = self.session.receive(frame, &library, &*self.phone.signer);
         let outputs = outputs.and_then(|outputs| {
@@ -76,8 +75,13 @@ impl Encounter {
             Ok(outputs)
         });
         let frames = outputs.and_then(|outputs| self.carry_out(outputs));
+        if self.lost {
+            return Err((wiped(&mut self.phone), vec![Session::farewell(&ProtocolError::Revoked.into())]));
+        }
         frames.map_err(|error| {
-            let farewell = Session::farewell(&error);
+            // Who is in other hands hears it from the office's own word.
+            let word = self.session.last_word(&self.library()).ok().flatten();
+            let farewell = word.into_iter().chain([Session::farewell(&error)]).collect();
             (sentence(error), farewell)
         })
     }
@@ -109,6 +113,9 @@ impl Encounter {
                 Output::Receipt(receipt) => {
                     self.phone.replica.transaction(|replica| replica.learn_receipt(&receipt))?;
                 }
+                Output::Revoked(run) => {
+                    self.lost |= self.phone.replica.shows_loss(&run, &self.phone.author())
+                }
                 Output::Taken { .. } | Output::PeerDone => {}
             }
         }
@@ -137,11 +144,13 @@ impl Encounter {
     /// first.
     pub(super) fn lacking(&self) -> Result<Vec<Scan>, ClientError> {
         let mut lacking: BTreeMap<AttachmentHash, u64> = BTreeMap::new();
-        self.for_each_scan(|hash, row| {
-            if row.named && !row.here && !row.at_office {
-                lacking.insert(hash, row.bytes);
-            }
-        })?;
+        for partition in self.common()? {
+            self.phone.replica.for_each_attachment(&partition, |hash, row| {
+                if row.named && !row.here && !row.at_office {
+                    lacking.insert(hash, row.bytes);
+                }
+            })?;
+        }
         let mut scans = Vec::new();
         for (hash, bytes) in lacking {
             scans.push(Scan { hash, bytes, offset: self.phone.files.offset(&hash)?.into() });
@@ -173,24 +182,6 @@ impl Encounter {
         self.phone.replica.transaction(|replica| {
             common.iter().try_for_each(|partition| note_here(replica, partition, hash, true, false))
         })?;
-        Ok(())
-    }
-
-    fn for_each_scan(&self, mut each: impl FnMut(AttachmentHash, AttachmentRow)) -> Result<(), ClientError> {
-        for partition in self.common()? {
-            let mut after: Option<Vec<u8>> = None;
-            loop {
-                let store = &self.phone.replica.store;
-                let rows = store.scan(&partition, Table::Attachment, &[], after.as_deref(), PAGE)?;
-                let Some((last, _)) = rows.last() else { break };
-                after = Some(last.clone());
-                for (key, bytes) in rows {
-                    let hash =
-                        AttachmentHash::try_from(&key[..]).map_err(|_| ReplicaError::Damaged("lampiran"))?;
-                    each(hash, rows::decode(&bytes)?);
-                }
-            }
-        }
         Ok(())
     }
 }

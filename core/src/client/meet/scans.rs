@@ -12,7 +12,8 @@ use crate::journal::{AttachmentHash, encode};
 /// A scan, and how much of it is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub(super) struct Scan {
+pub struct Scan {
+    /// Its hash.
     #[n(0)]
     pub hash: AttachmentHash,
     /// All its bytes.
@@ -25,7 +26,7 @@ pub(super) struct Scan {
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(super) enum Talk {
+pub enum Talk {
     /// "I lack these."
     #[n(0)]
     Lacking(#[n(0)] Vec<Scan>),
@@ -44,12 +45,13 @@ pub(super) enum Talk {
 }
 
 impl Talk {
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    /// The frame.
+    pub fn to_bytes(&self) -> Vec<u8> {
         encode(self)
     }
 
     /// Reads a message; counts and sizes are checked here.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let talk: Self = minicbor::decode(bytes).ok()?;
         let within = match &talk {
             Talk::Lacking(scans) => {
@@ -171,6 +173,16 @@ mod tests {
         let mut taking = Taking::new(vec![Scan { hash: other, bytes: size, offset: 0 }]);
         assert!(taking.take(&to, (other, 0, &piece)).is_err());
         assert_eq!(to.offset(&other).unwrap(), Progress::Partial(0));
+    }
+
+    #[test]
+    fn talk_is_encoded_as_recorded() {
+        let hash = AttachmentHash([9; 32]);
+        let scan = Scan { hash, bytes: 70_000, offset: 65_536 };
+        let talk = [Talk::Lacking(vec![scan]), Talk::Piece(hash, 65_536, vec![1, 2, 3]), Talk::Given];
+        let lines: Vec<String> =
+            talk.iter().map(|one| data_encoding::HEXLOWER.encode(&one.to_bytes())).collect();
+        insta::assert_snapshot!(lines.join("\n"));
     }
 
     #[test]

@@ -36,6 +36,17 @@ final class AppleKeystore: Keystore, @unchecked Sendable {
         }
     }
 
+    func destroy() throws {
+        let secret: [CFString: Any] = [kSecClass: kSecClassGenericPassword, kSecAttrAccount: store]
+        let signing: [CFString: Any] = [kSecClass: kSecClassKey, kSecAttrApplicationTag: device]
+        for query in [secret, signing] {
+            let status = SecItemDelete(query as CFDictionary)
+            guard status == errSecSuccess || status == errSecItemNotFound else {
+                throw refused("the Keychain says \(status)")
+            }
+        }
+    }
+
     private func makeStoreKey() throws -> Data {
         var key = Data(count: bytes)
         let drawn = key.withUnsafeMutableBytes { SecRandomCopyBytes(kSecRandomDefault, bytes, $0.baseAddress!) }

@@ -33,7 +33,7 @@ pub fn run(place: &Place<'_>, asked: &Meet) -> Result<Answer, ClientError> {
 }
 
 async fn wait(phone: Phone, asked: &Wait) -> Result<Met, ClientError> {
-    let waiting = Waiting::at(&phone, asked.at).await?;
+    let waiting = Waiting::at(phone.author(), asked.at).await?;
     let code = waiting.place().to_string();
     if let Some(file) = &asked.code {
         // Under another name first: who looks for it finds all of it.

@@ -51,11 +51,11 @@ pub async fn show(State(app): State<Arc<App>>, entered: Entered) -> Result<Respo
     let year = loket_core::time::today(now()).year();
     let read = move |replica: &loket_core::replica::Replica<_>| {
         let written = |year: i16| {
-            let text = crate::office::files::newest(replica, HOLIDAYS, &year.to_string())?;
+            let text = replica.office_file(HOLIDAYS, &year.to_string())?;
             Ok::<_, loket_core::replica::ReplicaError>((year, text.unwrap_or_default()))
         };
         let years = [year, year + 1].into_iter().map(written).collect::<Result<Vec<_>, _>>()?;
-        let hours = crate::office::files::newest(replica, HOURS, WEEK)?;
+        let hours = replica.office_file(HOURS, WEEK)?;
         Ok::<_, loket_core::replica::ReplicaError>((replica.calendar().clone(), years, hours))
     };
     let (calendar, years, hours) = app.readers.run(read).await??;

@@ -60,6 +60,8 @@ private class PhoneKeystore : Keystore {
         return random
     }
 
+    override fun destroy() = random.fill(0)
+
     override fun publicKey(): ByteArray {
         val point = (pair.public as ECPublicKey).w
         fun bytes(n: BigInteger) = ByteArray(32).also { out ->

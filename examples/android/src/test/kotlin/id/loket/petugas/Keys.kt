@@ -31,6 +31,8 @@ internal class SoftKeystore : Keystore {
     }
 
     override fun storeKey(): ByteArray = random
+
+    override fun destroy() = random.fill(0)
 }
 
 /** The app with keys that the JVM has. Everything else is what is installed. */

@@ -48,6 +48,12 @@ class AndroidKeystore(private val context: Context) : Keystore {
         }
     }
 
+    override fun destroy() {
+        store.deleteEntry(STORE)
+        store.deleteEntry(DEVICE)
+        sealed.delete()
+    }
+
     private fun seal(key: ByteArray) {
         val bytes = Cipher.getInstance(SEAL).run {
             init(Cipher.ENCRYPT_MODE, sealingKey())
