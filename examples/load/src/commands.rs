@@ -1,6 +1,7 @@
 //! The commands: one for each promise, and one for all.
 
 mod all;
+mod burst;
 mod fan_out;
 mod idle;
 mod ingest;
@@ -25,6 +26,8 @@ pub enum Command {
     FirstSync(link::Arguments),
     /// A phone's store: opened, and its first applications listed
     StoreOpen(store_open::Arguments),
+    /// A district that comes back after an outage: all phones at once, entries and scans
+    Burst(burst::Arguments),
     /// Memory of the office for connections that are silent
     Idle(idle::Arguments),
     /// Reconnect and first sync over a link of 64 kbit/s and 300 ms round trip
@@ -43,6 +46,7 @@ pub async fn run(command: Command, place: Place) -> Result<Value, Trouble> {
         Command::Reconnect(arguments) => link::reconnect(arguments, &place).await,
         Command::FirstSync(arguments) => link::first_sync(arguments, &place).await,
         Command::StoreOpen(arguments) => store_open::run(arguments),
+        Command::Burst(arguments) => burst::run(arguments, &place).await,
         Command::Idle(arguments) => idle::run(arguments, &place).await,
         Command::SlowLink(arguments) => link::slow(arguments, &place).await,
         Command::Pages(arguments) => pages::run(arguments, &place).await,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::{SinkExt, StreamExt};
+use loket_core::client::{Pin, tls_config};
 use loket_core::identity::PublicKey;
 use loket_core::journal::receipt::Receipt;
 use loket_core::journal::run::Run;
@@ -17,7 +18,7 @@ use loket_server::config::dice;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
 use crate::Trouble;
 use crate::device::Device;
@@ -26,11 +27,12 @@ use crate::device::Device;
 const BUFFER: usize = 4 << 10;
 
 /// A WebSocket to the office.
-pub struct Line(WebSocketStream<TcpStream>);
+pub struct Line(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Line {
-    /// Connects to an address and port.
-    pub async fn open(address: &str) -> Result<Self, Trouble> {
+    /// Connects to an office's URL, or address and port; by TLS to one that these keys know.
+    pub async fn open(url: &str, pins: &[Pin]) -> Result<Self, Trouble> {
+        let (scheme, address) = url.split_once("://").unwrap_or(("http", url));
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let config = WebSocketConfig::default()
@@ -38,8 +40,12 @@ impl Line {
             .write_buffer_size(BUFFER)
             .max_message_size(Some(MAX_FRAME))
             .max_frame_size(Some(MAX_FRAME));
-        let url = format!("ws://{address}/v1/sync");
-        let (socket, _) = client_async_with_config(url, stream, Some(config)).await?;
+        let (connector, scheme) = match scheme {
+            "https" => (Connector::Rustls(tls_config(pins)?), "wss"),
+            _ => (Connector::Plain, "ws"),
+        };
+        let url = format!("{scheme}://{address}/v1/sync");
+        let (socket, _) = client_async_tls_with_config(url, stream, Some(config), Some(connector)).await?;
         Ok(Self(socket))
     }
 
@@ -74,7 +80,7 @@ impl Line {
                 match output {
                     Output::Send(frame) => self.send(frame).await?,
                     Output::Learn { batch, .. } => todo.extend(session.taken(batch, &[], &library)?),
-                    Output::Receipt(_) | Output::Taken { .. } | Output::PeerDone => {}
+                    Output::Receipt(_) | Output::Taken { .. } | Output::Revoked(_) | Output::PeerDone => {}
                 }
             }
         }
@@ -96,6 +102,10 @@ impl Library for Nothing {
     ) -> Result<Result<PublicKey, ProtocolError>, ReplicaError> {
         let office = (*author == self.office.author()).then_some(self.office);
         Ok(office.ok_or(ProtocolError::Unknown))
+    }
+
+    fn end_of(&self, _: &AuthorId) -> Result<Option<Run>, ReplicaError> {
+        Ok(None)
     }
 
     fn scope(&self, _: &AuthorId) -> Result<BTreeSet<Partition>, ReplicaError> {

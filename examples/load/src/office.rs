@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use loket_core::catalogue::Role;
+use loket_core::client::{LINE_KIND, PINS_NAME, Pin};
 use loket_core::enrol::{CODE_BYTES, Code};
 use loket_core::identity::PublicKey;
 use loket_core::journal::{AttachmentHash, Partition};
@@ -45,6 +46,8 @@ pub struct Office {
     public: PublicKey,
     process: Option<Child>,
     url: String,
+    /// Keys of TLS by which phones know it.
+    pins: Vec<Pin>,
     /// Removed with it.
     _temporary: Option<TempDir>,
 }
@@ -76,7 +79,15 @@ impl Office {
             folder.found(BUILTIN_REGION, None)?;
         }
         let public = folder.signer()?.public_key();
-        Ok(Self { folder, program, public, process: None, url: String::new(), _temporary: temporary })
+        Ok(Self {
+            folder,
+            program,
+            public,
+            process: None,
+            url: String::new(),
+            pins: Vec::new(),
+            _temporary: temporary,
+        })
     }
 
     /// Its key.
@@ -86,7 +97,17 @@ impl Office {
 
     /// Where it listens: address and port.
     pub fn address(&self) -> String {
-        self.url.trim_start_matches("http://").to_owned()
+        self.url.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
+    /// Where it listens, as a URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Keys of TLS by which phones know it.
+    pub fn pins(&self) -> &[Pin] {
+        &self.pins
     }
 
     /// Certifies devices in their villages.
@@ -151,13 +172,35 @@ impl Office {
         Ok((id, password, code.to_string()))
     }
 
+    /// Starts to serve by TLS, with a certificate of its own making that phones pin.
+    pub fn serve_privately(&mut self) -> Result<(), Trouble> {
+        let made = rcgen::generate_simple_self_signed(["loket.contoh".to_owned()])?;
+        let [certificate, key] = ["kantor.pem", "kantor.key"].map(|name| self.path().join(name));
+        fs::write(&certificate, made.cert.pem())?;
+        fs::write(&key, made.signing_key.serialize_pem())?;
+        self.pins = vec![Pin::of(made.cert.der())?];
+        let list = Pin::write_list(&self.pins);
+        self.write(|office| office.publish(LINE_KIND, PINS_NAME, list.as_bytes(), &mut dice))?;
+        self.serve_with(&[
+            "--tls-certificate".as_ref(),
+            certificate.as_ref(),
+            "--tls-key".as_ref(),
+            key.as_ref(),
+        ])
+    }
+
     /// Starts to serve, on a free port.
     pub fn serve(&mut self) -> Result<(), Trouble> {
+        self.serve_with(&[])
+    }
+
+    fn serve_with(&mut self, options: &[&std::ffi::OsStr]) -> Result<(), Trouble> {
         let log = File::options().create(true).append(true).open(self.path().join("serve.log"))?;
         let mut process = Command::new(&self.program)
             .arg("--dir")
             .arg(self.path())
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -166,7 +209,7 @@ impl Office {
         self.process = Some(process);
         let mut line = String::new();
         BufReader::new(said).read_line(&mut line)?;
-        let url = line.split_whitespace().find(|word| word.starts_with("http://"));
+        let url = line.split_whitespace().find(|word| word.contains("://"));
         self.url = url.ok_or("the office did not say where it listens: see serve.log")?.to_owned();
         Ok(())
     }

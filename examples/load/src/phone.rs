@@ -48,7 +48,7 @@ impl Phone {
         let mut nonce = [0; 16];
         dice(&mut nonce);
         let (session, hello) = Session::call(device.author(), nonce);
-        let mut line = Line::open(address).await?;
+        let mut line = Line::open(address, &[]).await?;
         line.send(hello).await?;
         let mut phone = Self { device, replica, epoch, written: 0, line, session, _dir: dir };
         while !phone.session.is_settled() {
@@ -107,7 +107,7 @@ impl Phone {
                 Output::Receipt(receipt) => {
                     self.replica.transaction(|replica| replica.learn_receipt(&receipt))?;
                 }
-                Output::PeerDone => {}
+                Output::Revoked(_) | Output::PeerDone => {}
                 Output::Taken { refused } if refused.is_empty() => news.taken = Some(Instant::now()),
                 Output::Taken { refused } => return Err(format!("not taken: {refused:?}").into()),
             }

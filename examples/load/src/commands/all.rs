@@ -64,7 +64,7 @@ pub async fn run(arguments: Arguments, place: &Place) -> Result<Value, Trouble> 
     let first = link::first_sync(few, &place).await?;
     let few = link::Arguments { applications: 1_000, rounds: 3 };
     let slow = link::slow(few, &place).await?;
-    let idle = idle::run(idle::Arguments { connections: arguments.connections }, &place).await?;
+    let idle = idle::run(idle::Arguments { connections: arguments.connections, tls: false }, &place).await?;
     let many = ingest::Arguments { applications: 20_000, phones: 50, each: 20, at: arguments.at };
     let ingest = ingest::run(many, &place).await?;
     let all = serde_json::json!({

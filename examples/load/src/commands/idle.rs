@@ -23,6 +23,9 @@ pub struct Arguments {
     /// Connections, each of a device of its own
     #[arg(long, default_value_t = 10_000)]
     pub connections: usize,
+    /// By TLS
+    #[arg(long)]
+    pub tls: bool,
 }
 
 /// Opens connections, greets, and looks at the office's memory.
@@ -30,7 +33,11 @@ pub async fn run(arguments: Arguments, place: &Place) -> Result<Value, Trouble> 
     let mut office = Office::open(place)?;
     let mut devices = spread(arguments.connections)?;
     office.certify(&devices)?;
-    office.serve()?;
+    if arguments.tls {
+        office.serve_privately()?
+    } else {
+        office.serve()?
+    }
     let mut open = Vec::new();
     let later = devices.split_off(WARM.min(devices.len()));
     greet(devices, &office, &mut open).await?;
@@ -46,6 +53,7 @@ pub async fn run(arguments: Arguments, place: &Place) -> Result<Value, Trouble> 
     office.stop()?;
     Ok(json!({ "idle": {
         "connections": alive,
+        "tls": arguments.tls,
         "resident_before_mib": before >> 20,
         "resident_mib": after.resident >> 20,
         "kib_each": rounded(each),
@@ -57,7 +65,7 @@ async fn greet(
     office: &Office,
     open: &mut Vec<Line>,
 ) -> Result<(), Trouble> {
-    let (address, key) = (office.address(), office.public_key());
+    let (url, pins, key) = (office.url().to_owned(), office.pins().to_vec(), office.public_key());
     let mut greeting: JoinSet<Result<Line, Trouble>> = JoinSet::new();
     for device in devices {
         if greeting.len() >= AT_ONCE
@@ -65,9 +73,9 @@ async fn greet(
         {
             open.push(line??);
         }
-        let address = address.clone();
+        let (url, pins) = (url.clone(), pins.clone());
         greeting.spawn(async move {
-            let mut line = Line::open(&address).await?;
+            let mut line = Line::open(&url, &pins).await?;
             line.greet(&device, key).await?;
             Ok(line)
         });

@@ -165,7 +165,7 @@ impl Sender {
         address: &str,
         office: PublicKey,
     ) -> Result<Self, Trouble> {
-        let mut line = Line::open(address).await?;
+        let mut line = Line::open(address, &[]).await?;
         line.greet(&device, office).await?;
         Ok(Self { pen: Pen::new(device), line })
     }
