@@ -32,5 +32,6 @@ mod secret;
 mod services;
 mod sms;
 mod stolen;
+mod uploads;
 mod walk;
 mod wire;

@@ -20,6 +20,10 @@ pub enum SyncStep {
         done: u32,
         /// Of so many.
         of: u32,
+        /// Bytes that are there.
+        bytes: u64,
+        /// Of so many.
+        of_bytes: u64,
     },
     /// Everything is where it should be.
     Settled {
@@ -75,7 +79,9 @@ impl From<Step> for SyncStep {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         match step {
             Step::Connected => Self::Connected,
-            Step::Scans { done, of } => Self::Scans { done: count(done), of: count(of) },
+            Step::Scans { done, of, bytes, of_bytes } => {
+                Self::Scans { done: count(done), of: count(of), bytes, of_bytes }
+            }
             Step::Settled(report) => Self::Settled { report: report.into() },
             Step::Waits(sentence) => Self::Waits { sentence },
             Step::Lost(sentence, again_in) => Self::Lost { sentence, again_in: again_in.as_secs_f64() },

@@ -19,7 +19,7 @@ use loket_core::journal::{AttachmentHash, AuthorId, Partition};
 use loket_core::replica::ReplicaError;
 use metrics::counter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::app::App;
@@ -388,13 +388,16 @@ async fn receive(
 ) -> Result<(Progress, u64), Refused> {
     let mut pending: Vec<u8> = Vec::with_capacity(SYNC_EVERY);
     let mut cut = false;
+    let mut heard = Instant::now();
     loop {
-        match timeout(limits::PIECE_TIMEOUT, stream.next()).await {
+        match timeout(limits::PIECE_FLUSH, stream.next()).await {
             Ok(Some(Ok(bytes))) => {
+                heard = Instant::now();
                 *came = came.saturating_add(bytes.len() as u64);
                 pending.extend_from_slice(&bytes);
             }
             Ok(None) => break,
+            Err(_) if heard.elapsed() < limits::PIECE_TIMEOUT => {}
             Ok(Some(Err(_))) | Err(_) => {
                 cut = true;
                 break;
@@ -403,7 +406,8 @@ async fn receive(
         if offset.saturating_add(pending.len() as u64) > reached.size {
             return Err(AttachmentError::TooLarge.into());
         }
-        if pending.len() >= SYNC_EVERY {
+        // A line that has gone silent may be cut: who comes again goes on from what has come.
+        if pending.len() >= SYNC_EVERY || !pending.is_empty() && heard.elapsed() >= limits::PIECE_FLUSH {
             let progress = append(&reached, offset, std::mem::take(&mut pending)).await?;
             match progress {
                 Progress::Partial(end) => offset = end,

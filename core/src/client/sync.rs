@@ -83,6 +83,10 @@ pub enum Step {
         done: usize,
         /// Of so many.
         of: usize,
+        /// Bytes that are there.
+        bytes: u64,
+        /// Of so many.
+        of_bytes: u64,
     },
     /// Everything is where it should be; what was moved so far.
     Settled(SyncReport),
@@ -140,7 +144,7 @@ pub async fn follow(
     let mut pause = PAUSE;
     let mut failed = false;
     loop {
-        let called = Instant::now();
+        let (called, before) = (Instant::now(), total.progress);
         let mut phone = open(dir)?;
         if std::mem::take(&mut failed) {
             phone.mend()?;
@@ -156,8 +160,8 @@ pub async fn follow(
         if !error.is_passing() && !error.is_of_the_medium() {
             return Err(error);
         }
-        // A connection that held for a while was none of the failing ones.
-        if called.elapsed() > MAX_PAUSE {
+        // A connection that held for a while, or brought something on, was none of the failing ones.
+        if called.elapsed() > MAX_PAUSE || total.progress > before {
             pause = PAUSE;
         }
         let wait = spread(pause);
@@ -187,12 +191,23 @@ struct Total {
     scans: u64,
     scans_refused: u64,
     let_go: u64,
+    /// Bytes of scans that came to be known as there, and entries: whether a connection was of any use.
+    progress: u64,
 }
 
 impl Default for Total {
     fn default() -> Self {
         let bytes = Arc::default();
-        Self { began: Instant::now(), bytes, sent: 0, received: 0, scans: 0, scans_refused: 0, let_go: 0 }
+        Self {
+            began: Instant::now(),
+            bytes,
+            sent: 0,
+            received: 0,
+            scans: 0,
+            scans_refused: 0,
+            let_go: 0,
+            progress: 0,
+        }
     }
 }
 
@@ -251,6 +266,9 @@ struct Scans {
     waiting: bool,
     done: usize,
     of: usize,
+    /// Bytes that are there, and all of them.
+    bytes: u64,
+    of_bytes: u64,
 }
 
 impl Drop for Connection<'_, '_> {
@@ -281,7 +299,17 @@ async fn run(phone: Phone, total: &mut Total, manner: Manner, watch: Watch<'_>) 
         turned: false,
         news_at: now,
         heard: (0, now),
-        scans: Scans { news, give, task: None, due: true, waiting: false, done: 0, of: 0 },
+        scans: Scans {
+            news,
+            give,
+            task: None,
+            due: true,
+            waiting: false,
+            done: 0,
+            of: 0,
+            bytes: 0,
+            of_bytes: 0,
+        },
         opened: false,
         told: false,
         beyond: None,
@@ -342,8 +370,10 @@ impl Connection<'_, '_> {
             Ok((engine, value))
         })
         .await?;
-        self.total.sent += engine.take_sent();
-        self.total.received += engine.take_received();
+        let (sent, received) = (engine.take_sent(), engine.take_received());
+        self.total.sent += sent;
+        self.total.received += received;
+        self.total.progress += received;
         self.engine = Some(engine);
         value
     }
@@ -398,7 +428,12 @@ impl Connection<'_, '_> {
     async fn on_news(&mut self, news: News) -> Result<bool, ClientError> {
         self.news_at = Instant::now();
         match news {
-            News::Piece => return Ok(false),
+            News::Piece(bytes) => {
+                self.total.progress += bytes;
+                self.scans.bytes += bytes;
+                self.tell_scans();
+                return Ok(false);
+            }
             News::Whole(upload) => {
                 self.total.scans += 1;
                 self.with(move |engine| {
@@ -418,8 +453,13 @@ impl Connection<'_, '_> {
             }
         }
         self.scans.done += 1;
-        (self.watch)(Step::Scans { done: self.scans.done, of: self.scans.of });
+        self.tell_scans();
         Ok(false)
+    }
+
+    fn tell_scans(&mut self) {
+        let Scans { done, of, bytes, of_bytes, .. } = self.scans;
+        (self.watch)(Step::Scans { done, of, bytes: bytes.min(of_bytes), of_bytes });
     }
 
     /// Looks at the clock, and at what other processes wrote.
@@ -524,6 +564,7 @@ impl Connection<'_, '_> {
             return Ok(false);
         }
         self.scans.of += uploads.len();
+        self.scans.of_bytes += uploads.iter().map(|upload| upload.bytes).sum::<u64>();
         let (bytes, news) = (Arc::clone(&self.total.bytes), self.scans.give.clone());
         let uploader = self
             .with(move |engine| {
@@ -537,6 +578,7 @@ impl Connection<'_, '_> {
                     bytes,
                     news,
                     ahead: AtomicI64::new(0),
+                    piece: Uploader::first_piece(),
                 })
             })
             .await?;

@@ -139,6 +139,35 @@ async fn damaged_bytes_do_not_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_ten_thousand_damaged_uploads_none_counts() {
+    const UPLOADS: usize = 10_000;
+    let office = Office::start().await;
+    let mut phone = office.phone(1, VILLAGE).await;
+    let scan = scan()[..100].to_vec();
+    let (_, hash) = phone.open("3312082002-26-0001-0003-A", &scan);
+    phone.sync(office.at()).await;
+    let remote = Remote::new(&office, &phone, VILLAGE, &hash);
+    let mut bits = blake3::Hasher::new().update(b"rusak").finalize_xof();
+    for upload in 0..UPLOADS {
+        let mut random = [0; 4];
+        bits.fill(&mut random);
+        let mut damaged = scan.clone();
+        damaged[usize::from(random[0]) % scan.len()] ^= random[1].max(1);
+        // Whole, or in two parts.
+        let cut = if upload % 3 == 0 { usize::from(random[2]) % scan.len() } else { 0 };
+        if cut > 0 {
+            assert_eq!(offset(&remote.patch(0, &damaged[..cut]).await).2, Some("?0"));
+        }
+        let answer = remote.patch(cut as u64, &damaged[cut..]).await;
+        assert_eq!(answer.status, 422, "upload {upload}");
+    }
+    assert_eq!(offset(&remote.head().await), (200, Some("0"), Some("?0")));
+    assert_eq!(remote.get(None).await.status, 404);
+    assert_eq!(offset(&remote.patch(0, &scan).await), (204, Some("100"), Some("?1")));
+    office.server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn knowing_a_hash_grants_nothing() {
     let office = Office::start().await;
     let mut phone = office.phone(1, VILLAGE).await;

@@ -22,7 +22,7 @@ public enum Words {
         switch step {
         case nil: return "Belum tersambung; pekerjaan tersimpan di HP"
         case .connected: return "Tersambung dengan Dinas"
-        case let .scans(done, of): return "Mengirim lampiran: \(done) dari \(of)"
+        case let .scans(done, of, _, _): return "Mengirim lampiran: \(done) dari \(of)"
         case .settled: return "Semua yang ada di HP ini sudah di Dinas"
         case let .waits(sentence): return capitalised(sentence)
         case let .lost(sentence, _): return "\(capitalised(sentence)) (mencoba lagi sendiri)"

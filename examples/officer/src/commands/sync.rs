@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use indicatif::ProgressBar;
 use loket_core::client::{ClientError, Step, SyncReport, follow, sync};
 use serde_json::json;
 
 use super::Place;
 use crate::arguments::Sync;
-use crate::output::{Answer, complain, wheel};
+use crate::output::{Answer, bar, complain, wheel};
 
 pub fn run(place: &Place<'_>, asked: &Sync, json: bool) -> Result<Answer, ClientError> {
     let runtime = super::runtime()?;
@@ -27,12 +28,20 @@ pub fn run(place: &Place<'_>, asked: &Sync, json: bool) -> Result<Answer, Client
 fn once(runtime: &tokio::runtime::Runtime, place: &Place<'_>) -> Result<SyncReport, ClientError> {
     let phone = place.open()?;
     let wheel = wheel("menyinkronkan");
+    let mut scans: Option<ProgressBar> = None;
     let report = runtime.block_on(sync(phone, &mut |step| {
-        if let Step::Scans { done, of } = step {
-            wheel.set_message(format!("lampiran {done}/{of}"));
+        if let Step::Scans { done, of, bytes, of_bytes } = step {
+            let scans = scans.get_or_insert_with(|| {
+                wheel.finish_and_clear();
+                bar(of_bytes, "lampiran")
+            });
+            scans.set_length(of_bytes);
+            scans.set_position(bytes);
+            scans.set_message(format!("lampiran {done}/{of}"));
         }
     }));
     wheel.finish_and_clear();
+    scans.iter().for_each(ProgressBar::finish_and_clear);
     report
 }
 
