@@ -5,6 +5,7 @@
 mod desk;
 pub mod dice;
 mod invariants;
+mod meeting;
 mod network;
 mod script;
 mod world;
@@ -68,6 +69,9 @@ fn happened(counts: &Counts) {
         "phones restored",
         "offices restored",
         "lost epochs found",
+        "meetings",
+        "not met: Elsewhere",
+        "not met: Revoked",
         "transfers",
         "expiries",
         "adopted",

@@ -18,10 +18,8 @@ use crate::journal::{AttachmentHash, AuthorId, encode};
 use crate::sync::message::{Batch, MAX_FRAME, MAX_PARTITIONS};
 
 mod take;
-mod whole;
 
 pub use take::{Taker, take};
-pub use whole::write_whole;
 
 /// The one-way handshake: an ephemeral key to a known one.
 const NOISE: &str = "Noise_N_25519_ChaChaPoly_BLAKE2s";

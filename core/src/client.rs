@@ -43,6 +43,7 @@ mod socket;
 mod sync;
 mod tls;
 mod view;
+mod whole;
 mod wipe;
 
 pub use acts::Submitted;
@@ -58,6 +59,7 @@ pub use profile::Profile;
 pub use sync::{Hints, Step, SyncReport, Watch, follow, sync};
 pub use tls::{http_once, tls_config};
 pub use view::Found;
+pub use whole::write_whole;
 pub use wipe::SEALED;
 
 /// Name of the store in a phone's folder.

@@ -396,7 +396,7 @@ impl World {
     }
 
     /// Signs what the officer wrote; a phone does so before it sends.
-    fn seal(&mut self, phone: usize) -> Result<(), String> {
+    pub fn seal(&mut self, phone: usize) -> Result<(), String> {
         let (p, dice) = (&mut self.phones[phone], &mut self.dice);
         let key = &p.key;
         let sealed = p.replica.transaction(|replica| {

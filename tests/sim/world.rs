@@ -15,7 +15,7 @@ use loket_server::office::people::CERTIFICATE_SECONDS;
 use loket_server::office::{Delivery, Office};
 
 use super::dice::Dice;
-use super::invariants;
+use super::{invariants, meeting};
 
 /// Simulated time is in milliseconds; this is when it begins, in seconds since 1970.
 pub const BEGIN: i64 = 1_795_400_000;
@@ -54,6 +54,8 @@ pub enum Event {
     Seal(usize),
     /// The phone goes on with its scans.
     Upload(usize),
+    /// Two phones meet.
+    Meet,
     /// A fault somewhere.
     Fault,
     /// The phone is switched on again.
@@ -156,6 +158,8 @@ pub struct World {
     /// Staff by role.
     pub staff: Vec<(u32, Role)>,
     pub faulty: bool,
+    /// Whether phones meet in this world.
+    meets: bool,
     /// What the office's disk will fail of when it takes the next group in.
     pub ailing: Option<(Ill, u64)>,
     /// Receipted entries that any phone has seen a receipt of.
@@ -194,6 +198,7 @@ impl World {
             copies: Vec::new(),
             staff: Vec::new(),
             faulty: true,
+            meets: meeting::meets(seed),
             ailing: None,
             receipted: BTreeSet::new(),
             watch: invariants::Watch::default(),
@@ -344,6 +349,7 @@ impl World {
             }
             Event::Seal(phone) => self.offer(phone),
             Event::Upload(phone) => self.upload(phone),
+            Event::Meet => self.meet(),
             Event::Fault => self.fault(),
             Event::Wake(phone) => {
                 self.phones[phone].awake = true;
@@ -375,6 +381,9 @@ impl World {
         }
         self.after(day / 10, Event::Staff);
         self.after(day / 20, Event::Fault);
+        if self.meets {
+            self.after(day / 30, Event::Meet);
+        }
         if self.dice.chance(35) {
             let at = self.dice.range(day / 3, day);
             self.after(at, Event::Revoke);

@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::draft::note_here;
 use super::pin::LINE_KIND;
+use super::whole::write_whole;
 use super::{ClientError, Phone};
 use crate::attachment::{AttachmentError, AttachmentStore, Progress};
-use crate::bundle::{BundleError, Item, PIECE, Packer, Taker, Unpacker, take, write_whole};
+use crate::bundle::{BundleError, Item, PIECE, Packer, Taker, Unpacker, take};
 use crate::identity::SealKey;
 use crate::journal::body::Certificate;
 use crate::journal::receipt::WireReceipt;

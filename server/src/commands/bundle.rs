@@ -6,7 +6,8 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use loket_core::attachment::{AttachmentError, Progress};
-use loket_core::bundle::{BundleError, Item, Packer, Taker, Unpacker, take, write_whole};
+use loket_core::bundle::{BundleError, Item, Packer, Taker, Unpacker, take};
+use loket_core::client::write_whole;
 use loket_core::identity::SealKey;
 use loket_core::journal::receipt::WireReceipt;
 use loket_core::journal::run::Run;

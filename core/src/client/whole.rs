@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
 
-use super::BundleError;
+use crate::bundle::BundleError;
 
 /// Writes a file so that it is there whole and durable, or not at all.
 pub fn write_whole<T, E: From<BundleError>>(
