@@ -11,6 +11,7 @@ mod counter;
 mod day;
 mod demo;
 mod destroyed;
+mod digits;
 mod disk;
 mod doors;
 mod faults;

@@ -35,6 +35,7 @@ mod form;
 mod key;
 mod mark;
 pub mod meet;
+mod originals;
 mod pen;
 mod pin;
 mod profile;
@@ -101,6 +102,9 @@ pub enum ClientError {
          dengan kode itu di folder ini"
     )]
     Ended,
+    /// The office lets the device in once somebody has read these digits to it: ask again then.
+    #[error("bacakan angka {0} kepada petugas Dinas; setelah dicocokkan di sana, ulangi")]
+    Unconfirmed(String),
     /// The office has declared the device lost. It was wiped: keys destroyed, and what the office did not have yet is
     /// sealed to it in a file.
     #[error(
@@ -129,6 +133,7 @@ impl ClientError {
             Self::Network(_)
                 | Self::TimedOut(_)
                 | Self::Allowance
+                | Self::Unconfirmed(_)
                 | Self::Replica(ReplicaError::Store(StoreError::Busy))
         )
     }

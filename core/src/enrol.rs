@@ -121,6 +121,22 @@ impl Secret {
         hasher.finalize()
     }
 
+    /// The office's proof that it knows the code, over both keys, while it waits for the digits.
+    pub fn waits_mac(&self, office: &PublicKey, device: &PublicKey) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(b"loket 1 enrol waits").update(&office.0).update(&device.0);
+        hasher.finalize()
+    }
+
+    /// Six digits that both sides show, over both keys: where they differ, somebody else is on the other side, or has
+    /// used the code.
+    pub fn digits(&self, office: &PublicKey, device: &PublicKey) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(b"loket 1 enrol digits").update(&office.0).update(&device.0);
+        let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
+        format!("{:06}", u64::from_be_bytes([a, b, c, d, e, f, g, h]) % 1_000_000)
+    }
+
     /// The office's proof that it knows the code, over both keys and what it grants.
     pub fn office_mac(&self, granted: &Granted<'_>) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
@@ -263,6 +279,9 @@ mod tests {
         assert!(proves(&mac, mac.to_hex().as_str()));
         assert!(!proves(&mac, secret.device_mac(&device, None).to_hex().as_str()));
         assert!(!proves(&mac, "bukan hex"));
+        assert_ne!(secret.waits_mac(&office, &device), secret.waits_mac(&device, &office));
+        let digits = secret.digits(&office, &device);
+        assert!(digits.len() == 6 && digits != secret.digits(&office, &office), "{digits}");
         let seal = |byte| secret.device_mac(&device, Some(&SealKey([byte; 32])));
         assert!(seal(1) != seal(2) && seal(1) != secret.device_mac(&device, None));
         let wrong = Code::new([8; CODE_BYTES]).secret();

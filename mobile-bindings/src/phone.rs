@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use loket_core::client::{self, ClientError, Draft, Keys, Phone, STORE};
 use loket_core::enrol::Invitation;
+use loket_core::journal::AttachmentHash;
 use loket_core::replica::ReplicaError;
 use loket_core::replica::list::Listed;
 use loket_core::store::StoreError;
@@ -381,6 +382,13 @@ impl LoketPhone {
             Ok(Scan { n: n.unwrap_or(1), hash: attached.hash.to_hex(), bytes: attached.bytes })
         })
         .await
+    }
+
+    /// Keeps the photo that a scan was made smaller from, until the office has the scan; `hash` as the scan's.
+    pub async fn keep_original(&self, hash: String, path: String) -> Result<(), LoketError> {
+        let scan =
+            AttachmentHash::from_hex(&hash).ok_or_else(|| LoketError::input("lampiran tidak dikenal"))?;
+        self.with(move |phone| Ok(phone.keep_original(&scan, Path::new(&path))?)).await
     }
 
     /// What keeps it from being submitted.

@@ -70,6 +70,8 @@ enum Command {
     Token(token::Command),
     #[command(about = "Buat kode sekali pakai untuk mendaftarkan sebuah perangkat")]
     Invite(invite::Args),
+    #[command(about = "Cocokkan enam angka di layar HP yang sedang didaftarkan")]
+    Confirm(invite::ConfirmArgs),
     #[command(subcommand, about = "Perangkat yang terdaftar")]
     Device(device::Command),
     #[command(about = "Beri sebuah perangkat akses ke permohonan yang perlu dijaga")]
@@ -159,6 +161,7 @@ fn answer(folder: &Folder, command: Command) -> Result<Answer, Failure> {
         Command::Token(command) => token::run(folder, command),
         Command::Bundle(command) => bundle::run(folder, &command),
         Command::Pin(args) => pin::run(folder, &args),
+        Command::Confirm(args) => invite::confirm(folder, &args),
         Command::Invite(args) => invite::run(folder, args),
         Command::Device(command) => device::run(folder, command),
         Command::Grant(args) => device::grant(folder, &args),

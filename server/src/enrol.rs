@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::config::{dice, limits, now};
 use crate::ingest::Unavailable;
 use crate::office::Office;
-use crate::office::people::InviteRow;
+use crate::office::invites::{Entry, InviteRow};
 use crate::telemetry;
 
 /// What a device sends.
@@ -86,7 +86,11 @@ pub async fn enrol(State(app): State<Arc<App>>, body: Bytes) -> Response {
     let (office, key) = (app.office, asks.key);
     let written = app.writer.write(true, move |desk| admit(desk, &office, &asks)).await;
     match written {
-        Ok(Ok(Some(granted))) => {
+        Ok(Ok(Some(Answer::Waits(answer)))) => {
+            counter!(telemetry::ENROLMENTS, "outcome" => "waits").increment(1);
+            (StatusCode::ACCEPTED, Json(answer)).into_response()
+        }
+        Ok(Ok(Some(Answer::Granted(granted)))) => {
             counter!(telemetry::ENROLMENTS, "outcome" => "enrolled").increment(1);
             info!(device = %key.author(), "device enrolled");
             Json(granted).into_response()
@@ -125,15 +129,22 @@ pub fn read(body: &[u8]) -> Option<Asks> {
     Some(Asks { invite, key, seal, mac: asked.mac })
 }
 
+/// What a device that knows its code is told.
+enum Answer {
+    Granted(serde_json::Value),
+    /// Its digits have to be read to the office first.
+    Waits(serde_json::Value),
+}
+
 /// Checks the proof, remembers the device, certifies it. The same device may ask again with the same code: its
 /// answer was lost.
 fn admit<S: Store>(
     desk: &mut Office<S>,
     office: &PublicKey,
     asks: &Asks,
-) -> Result<Option<serde_json::Value>, ReplicaError> {
+) -> Result<Option<Answer>, ReplicaError> {
     let (invite, device) = (asks.invite, asks.key);
-    let Some(row) = desk.invitation(&invite)? else { return Ok(None) };
+    let Some(mut row) = desk.invitation(&invite)? else { return Ok(None) };
     let secret = Secret(row.secret);
     let again = row.used == Some(device.author());
     let open = row.used.is_none() && row.expires > now();
@@ -141,6 +152,16 @@ fn admit<S: Store>(
         return Ok(None);
     }
     if !again {
+        match row.enter(&device) {
+            Entry::Open => {}
+            Entry::Taken => return Ok(None),
+            Entry::Waits => {
+                desk.invite(&invite, &row)?;
+                let mac = secret.waits_mac(office, &device);
+                let answer = json!({ "office": HEXLOWER.encode(&office.0), "mac": mac.to_hex().as_str() });
+                return Ok(Some(Answer::Waits(answer)));
+            }
+        }
         let row = InviteRow { used: Some(device.author()), ..row.clone() };
         desk.invite(&invite, &row)?;
         if let Some(seal) = &asks.seal {
@@ -154,8 +175,8 @@ fn admit<S: Store>(
         published_pins(&desk.replica)?.unwrap_or_default().iter().map(Pin::to_string).collect();
     let granted = Granted { office, device: &device, role, partitions: &partitions, pins: &pins };
     let mac = secret.office_mac(&granted);
-    Ok(Some(json!({
+    Ok(Some(Answer::Granted(json!({
         "office": HEXLOWER.encode(&office.0), "role": role, "partitions": partitions, "pins": pins,
         "mac": mac.to_hex().as_str(),
-    })))
+    }))))
 }

@@ -28,6 +28,7 @@ pub mod desk;
 pub mod drafts;
 pub mod files;
 pub mod held;
+pub mod invites;
 pub mod library;
 pub mod look;
 pub mod messages;

@@ -84,6 +84,7 @@ fn administration() -> Router<Arc<App>> {
         .route("/kantor/kelola", get(admin::index))
         .route("/kantor/perangkat", get(devices::show))
         .route("/kantor/perangkat/undang", post(devices::invite))
+        .route("/kantor/perangkat/cocokkan", post(devices::confirm))
         .route("/kantor/perangkat/cabut", post(devices::revoke))
         .route("/kantor/perangkat/{device}", get(devices::held))
         .route("/kantor/petugas", get(staff::show))

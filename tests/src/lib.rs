@@ -385,6 +385,16 @@ impl Running {
         Self { process: Killed(command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"))), out, err }
     }
 
+    /// Starts it; what it says on standard error goes to this file, to be read while it runs.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn start_into(mut command: Command, said: &Path) -> Self {
+        let (out, err) = (tempfile::tempfile().unwrap(), File::create(said).unwrap());
+        command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
+        Self { process: Killed(command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"))), out, err }
+    }
+
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
         self.process.0.try_wait().unwrap().is_none()

@@ -350,9 +350,10 @@ const ADMINISTRATION: [&str; 12] = [
     "/kantor/ekspor",
 ];
 /// And what they alone do there.
-const ADMINISTRATIVE_ACTS: [&str; 13] = [
+const ADMINISTRATIVE_ACTS: [&str; 14] = [
     "/kantor/perangkat/undang",
     "/kantor/perangkat/cabut",
+    "/kantor/perangkat/cocokkan",
     "/kantor/petugas/tambah",
     "/kantor/petugas/akses",
     "/kantor/petugas/akhiri",

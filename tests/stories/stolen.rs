@@ -6,6 +6,33 @@ use loket_tests::{Office, Phone, VILLAGE, deciphered};
 
 use super::script::items;
 
+/// Files of a phone that hold scans, or will.
+fn scans(folder: &std::path::Path) -> usize {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let held = |path: &std::path::PathBuf| path.file_name().is_some_and(|name| name != "lock");
+    entries.map(|path| if path.is_dir() { scans(&path) } else { usize::from(held(&path)) }).sum()
+}
+
+#[test]
+fn the_photo_that_a_scan_was_made_from_stays_until_the_office_has_the_scan() {
+    let office = Office::new();
+    let server = office.serve();
+    let phone = Phone::enrolled(&office, &server, "operator-desa", VILLAGE);
+    let (id, _) = phone.begin("ktp-el-hilang");
+    let [small, large] = ["kecil.jpg", "asli.jpg"].map(|name| phone.path().join(name));
+    fs::write(&small, vec![1; 20_000]).unwrap();
+    fs::write(&large, [7; 500_000]).unwrap();
+    let [small, large] = [&small, &large].map(|path| path.to_str().unwrap());
+    phone.run(&["attach", &id, "surat_kehilangan", small, "--original", large]);
+    [small, large].into_iter().for_each(|path| fs::remove_file(path).unwrap());
+    let attachments = phone.path().join("attachments");
+    assert_eq!(scans(&attachments), 2);
+    let sync = phone.sync();
+    assert!(sync["bytes_sent"].as_u64().unwrap() < 50_000, "the photo does not travel: {sync}");
+    assert_eq!(scans(&attachments), 1);
+    assert!(server.stop());
+}
+
 #[test]
 fn a_stolen_store_tells_nothing_without_its_key() {
     let office = Office::new();

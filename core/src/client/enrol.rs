@@ -41,6 +41,12 @@ pub struct Enrolled {
 }
 
 #[derive(Deserialize)]
+struct Waits {
+    office: String,
+    mac: String,
+}
+
+#[derive(Deserialize)]
 struct Answer {
     office: String,
     role: String,
@@ -149,6 +155,9 @@ async fn ask(
             return Err(not_an_office());
         }
     }
+    if status == reqwest::StatusCode::ACCEPTED {
+        return Err(waits(&body, &device, &secret).unwrap_or_else(not_an_office));
+    }
     if !status.is_success() {
         let said: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
         let said = said.as_ref().and_then(|said| said.get("error")?.as_str());
@@ -158,6 +167,14 @@ async fn ask(
     let profile = read(address, &answer, &device, &secret).ok_or_else(not_an_office)?;
     seen.judge(&profile.pins)?;
     Ok(profile)
+}
+
+/// What an office says that waits for digits, if it is genuine.
+fn waits(body: &[u8], device: &PublicKey, secret: &crate::enrol::Secret) -> Option<ClientError> {
+    let waits: Waits = serde_json::from_slice(body).ok()?;
+    let office = PublicKey(HEXLOWER_PERMISSIVE.decode(waits.office.as_bytes()).ok()?.try_into().ok()?);
+    let digits = secret.digits(&office, device);
+    proves(&secret.waits_mac(&office, device), &waits.mac).then_some(ClientError::Unconfirmed(digits))
 }
 
 /// The profile that an answer gives, if it is genuine.

@@ -21,6 +21,7 @@ impl Phone {
         while !self.replica.unlinked()?.is_empty() {
             self.unlink()?;
         }
+        self.let_originals_go()?;
         if self.replica.must_purge()? {
             match self.replica.store.purge() {
                 Ok(()) => self.replica.transaction(|replica| replica.purged())?,

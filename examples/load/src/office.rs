@@ -15,7 +15,7 @@ use loket_core::replica::ReplicaError;
 use loket_core::store::sqlite::SqliteStore;
 use loket_server::config::{BUILTIN_REGION, Folder, dice, now};
 use loket_server::office::access;
-use loket_server::office::people::{INVITE_SECONDS, InviteRow};
+use loket_server::office::invites::{INVITE_SECONDS, InviteRow};
 use tempfile::TempDir;
 
 use crate::Trouble;
@@ -137,6 +137,7 @@ impl Office {
             officer: "Petugas fiktif".into(),
             used: None,
             secret: code.secret().0,
+            check: None,
         };
         self.folder.office()?.write(|office| office.invite(&code.invite(), &row))?;
         Ok(code.to_string())

@@ -180,6 +180,9 @@ pub struct Attach {
     pub requirement: String,
     /// Berkas hasil pindaian
     pub file: PathBuf,
+    /// Foto asli yang diperkecil menjadi berkas itu; disimpan sampai Dinas punya pindaiannya
+    #[arg(long, value_name = "BERKAS")]
+    pub original: Option<PathBuf>,
 }
 
 #[derive(Args)]

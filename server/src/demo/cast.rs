@@ -271,7 +271,9 @@ async fn enrol(
     dice(&mut bytes);
     let invitation = Code::new(bytes);
     let mut open = office.office()?;
-    open.write(|office| office.invite_device(role, &[code.to_owned()], Some(name), &invitation, now()))?;
+    open.write(|office| {
+        office.invite_device((role, &[code.to_owned()]), Some(name), (&invitation, false), now())
+    })?;
     let dir = office.path().join(folder);
     let enrolled = client::enrol(&dir, url, &invitation.to_string()).await?;
     expect(enrolled.unsynced.is_none(), "HP baru tidak dapat sinkron")?;

@@ -1,9 +1,8 @@
-//! People and their devices: staff, invitations, certificates.
+//! People and their devices: staff, certificates.
 
 use std::collections::BTreeSet;
 
 use loket_core::catalogue::Role;
-use loket_core::enrol::Code;
 use loket_core::identity::{PublicKey, SealKey};
 use loket_core::journal::body::{Body, CAUSE_LOST, Certificate, Revocation};
 use loket_core::journal::{AuthorId, Partition, Place};
@@ -16,8 +15,6 @@ use minicbor::{Decode, Encode};
 use super::Office;
 use super::look::Look;
 
-/// How long an invitation is good for, in seconds.
-pub const INVITE_SECONDS: i64 = 24 * 3600;
 /// How long a certificate is good for, in seconds.
 pub const CERTIFICATE_SECONDS: i64 = 2 * 365 * 24 * 3600;
 /// Members of staff.
@@ -62,31 +59,6 @@ impl StaffRow {
     pub fn covers(&self, place: &Partition) -> bool {
         self.partitions.is_empty() || self.partitions.contains(place)
     }
-}
-
-/// An invitation, kept under a hash of its code.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
-#[cbor(array)]
-pub struct InviteRow {
-    /// Role.
-    #[n(0)]
-    pub role: Role,
-    /// Partitions, expanded.
-    #[n(1)]
-    pub partitions: Vec<Partition>,
-    /// Seconds since 1970.
-    #[n(2)]
-    pub expires: i64,
-    /// The officer.
-    #[n(3)]
-    pub officer: String,
-    /// The device that used it, to let it ask again after a lost answer.
-    #[n(4)]
-    pub used: Option<AuthorId>,
-    /// The key that both sides derive from the code.
-    #[n(5)]
-    #[cbor(with = "minicbor::bytes")]
-    pub secret: [u8; 32],
 }
 
 /// The row that keeps what bundles are sealed to a device with.
@@ -141,45 +113,6 @@ impl<S: Store> Office<S> {
         let row = self.replica.staff(id)?;
         self.end_access(id)?;
         self.put_local(Table::Staff, &id.to_be_bytes(), &StaffRow { ended: Some(now), ..row })
-    }
-
-    /// Makes an invitation for a device of this role in these regions, good for a day; the caller holds a transaction.
-    /// Returns until when, in seconds since 1970.
-    ///
-    /// # Errors
-    /// Where a code is no region, or the officer's name is too long.
-    pub fn invite_device(
-        &mut self,
-        role: Role,
-        codes: &[String],
-        name: Option<&str>,
-        code: &Code,
-        now: i64,
-    ) -> Result<i64, ReplicaError> {
-        let partitions = self.expand(codes)?;
-        let name = name.map(str::trim).filter(|name| !name.is_empty());
-        if name.is_some_and(|name| name.chars().count() > MAX_NAME) {
-            return Err(ReplicaError::refused(format!(
-                "nama terlalu panjang: paling banyak {MAX_NAME} huruf"
-            )));
-        }
-        let place = codes.first().map_or("", String::as_str);
-        let place = self.replica.regions().name(place).unwrap_or(place);
-        let officer = name.map_or_else(|| format!("{role} {place}"), str::to_owned);
-        let expires = now.saturating_add(INVITE_SECONDS);
-        let row = InviteRow { role, partitions, expires, officer, used: None, secret: code.secret().0 };
-        self.invite(&code.invite(), &row)?;
-        Ok(expires)
-    }
-
-    /// Keeps an invitation; the caller holds a transaction.
-    pub fn invite(&mut self, key: &[u8], row: &InviteRow) -> Result<(), ReplicaError> {
-        self.put_local(Table::Invite, key, row)
-    }
-
-    /// The invitation under this key.
-    pub fn invitation(&self, key: &[u8]) -> Result<Option<InviteRow>, ReplicaError> {
-        self.replica.local(Table::Invite, key)
     }
 
     /// Takes note of what bundles are sealed to a device with, for its certificates; the caller holds a transaction.

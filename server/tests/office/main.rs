@@ -16,7 +16,7 @@ use loket_core::catalogue::Role;
 use loket_core::enrol::Code;
 use loket_core::identity::Signer;
 use loket_server::config::{Folder, dice, now};
-use loket_server::office::people::InviteRow;
+use loket_server::office::invites::InviteRow;
 use loket_server::serve::Server;
 use phone::Phone;
 use serde_json::Value;
@@ -63,6 +63,7 @@ impl Office {
                 officer: "Petugas Uji".into(),
                 used: None,
                 secret: code.secret().0,
+                check: None,
             };
             office.invite(&code.invite(), &row)
         });

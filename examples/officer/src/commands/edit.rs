@@ -23,6 +23,9 @@ pub fn tick(phone: &mut Phone, asked: &Tick) -> Result<Answer, ClientError> {
 
 pub fn attach(phone: &mut Phone, asked: &Attach) -> Result<Answer, ClientError> {
     let attached = phone.attach(&asked.id, &asked.requirement, &asked.file)?;
+    if let Some(original) = &asked.original {
+        phone.keep_original(&attached.hash, original)?;
+    }
     let json = json!({ "hash": attached.hash.to_hex(), "bytes": attached.bytes });
     let text = format!("Lampiran {} tersimpan ({} bita)", asked.requirement, attached.bytes);
     Ok(Answer::new(json, text))

@@ -80,6 +80,15 @@ pub struct Invite {
     peran: String,
     wilayah: String,
     nama: String,
+    /// A ticked box.
+    cocokkan: Option<String>,
+}
+
+/// Digits that an officer reads from a phone.
+#[derive(Deserialize)]
+pub struct Confirm {
+    kunci: String,
+    angka: String,
 }
 
 /// A device that is to be revoked.
@@ -159,9 +168,9 @@ pub async fn invite(
     dice(&mut bytes);
     let code = Code::new(bytes);
     let shown = code.to_string();
-    let me = entered.staff.id;
+    let (me, check) = (entered.staff.id, asked.cocokkan.is_some());
     let invite = move |office: &mut crate::office::Office<_>| {
-        let until = office.invite_device(role, &codes, Some(&asked.nama), &code, now())?;
+        let until = office.invite_device((role, &codes), Some(&asked.nama), (&code, check), now())?;
         office.note_deed(
             me,
             "undang perangkat",
@@ -176,6 +185,28 @@ pub async fn invite(
     let invitation = Invitation { address: address.clone(), code: shown.clone() };
     let picture = qr("", &invitation.to_string()).map(|picture| picture.svg).unwrap_or_default();
     page(&app, &entered, Some(Invited { code: shown, picture, address, until })).await
+}
+
+/// `POST /kantor/perangkat/cocokkan`.
+pub async fn confirm(
+    State(app): State<Arc<App>>,
+    entered: Entered,
+    Form(asked): Form<Confirm>,
+) -> Result<Response, Trouble> {
+    only_admin(&entered)?;
+    entered.check(&asked.kunci)?;
+    let me = entered.staff.id;
+    let confirm = move |office: &mut crate::office::Office<_>| {
+        let confirmed = office.confirm(&asked.angka, now())?;
+        if let Ok(officer) = &confirmed {
+            office.note_deed(me, "cocokkan perangkat", officer, now(), &mut dice)?;
+        }
+        Ok(confirmed)
+    };
+    match app.writer.write(true, confirm).await?? {
+        Ok(_) => Ok(Redirect::to("/kantor/perangkat").into_response()),
+        Err(error) => Err(Trouble::Bad(words::sentence(&error.to_string()))),
+    }
 }
 
 /// `POST /kantor/perangkat/cabut`.
