@@ -21,7 +21,7 @@ pub trait Keystore: Send + Sync {
     /// them. Once they are destroyed nothing on the phone can be read any more.
     fn store_key(&self) -> Result<Vec<u8>, CallbackFailed>;
     /// Destroys both keys for good: the office has declared the phone lost, and what it lacked is sealed to it.
-    fn destroy(&self) -> Result<(), CallbackFailed>;
+    fn destroy_keys(&self) -> Result<(), CallbackFailed>;
 }
 
 fn refused() -> LoketError {
@@ -32,7 +32,7 @@ fn refused() -> LoketError {
 pub(crate) fn keys(keystore: Arc<dyn Keystore>) -> Result<Keys, LoketError> {
     let store = keystore.store_key().map_err(|_| refused())?.try_into().map_err(|_| refused())?;
     let keeper = Arc::clone(&keystore);
-    let destroy = Arc::new(move || keeper.destroy().map_err(|_| CannotSign.into()));
+    let destroy = Arc::new(move || keeper.destroy_keys().map_err(|_| CannotSign.into()));
     Ok(Keys { signer: Arc::new(PlatformKey::new(keystore)?), store: StoreKey::new(store), destroy })
 }
 

@@ -319,10 +319,14 @@ impl Meeting {
     /// Both sides have all they came for. The line closes when each knows that the other does.
     async fn part(mut self) -> Result<Met, ClientError> {
         self.send(Kind::Farewell, Vec::new()).await?;
-        match timeout(FAREWELL_TIMEOUT, self.receiver.receive()).await {
-            // One that has closed already has heard our farewell, or will not hear it: everything was exchanged.
-            Ok(Ok(Some((Kind::Farewell, _)) | None)) | Ok(Err(_)) | Err(_) => {}
-            Ok(Ok(Some(_))) => return Err(ClientError::Outdated),
+        // One that has closed already has heard our farewell, or will not hear it: everything was exchanged. Until then
+        // it may have something to say that nobody waits for.
+        while let Ok(Ok(Some((kind, frame)))) = timeout(FAREWELL_TIMEOUT, self.receiver.receive()).await {
+            match kind {
+                Kind::Farewell => break,
+                Kind::Session => self.on_session(frame).await?,
+                Kind::Scans => return Err(ClientError::Outdated),
+            }
         }
         let mut met = std::mem::take(&mut self.met);
         if let Some(encounter) = &self.encounter {

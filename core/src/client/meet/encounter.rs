@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::super::draft::note_here;
 use super::super::engine::wiped;
 use super::super::{ClientError, Phone};
-use super::scans::Scan;
+use super::scans::{MAX_SCANS, Scan};
 use crate::journal::{AttachmentHash, AuthorId, Partition};
 use crate::replica::ReplicaError;
 use crate::replica::neighbour::{Neighbour, Shown};
@@ -13,9 +13,6 @@ use crate::store::sqlite::SqliteStore;
 use crate::sync::Library;
 use crate::sync::message::{Message, ProtocolError};
 use crate::sync::session::{Bond, Output, Session, SessionError};
-
-/// Scans that are asked for in one meeting; the rest in the next.
-pub(super) const MAX_SCANS: usize = 2048;
 
 /// A session with another phone and the replica it speaks for.
 pub(super) struct Encounter {

@@ -4,10 +4,12 @@
 use minicbor::{Decode, Encode};
 
 use super::ClientError;
-use super::encounter::MAX_SCANS;
 use crate::attachment::verified::{MAX_ENCODED, PIECE, Verifiable, open};
 use crate::attachment::{AttachmentError, AttachmentStore, MAX_ATTACHMENT, Progress};
 use crate::journal::{AttachmentHash, encode};
+
+/// Scans that are asked for in one meeting; the rest in the next.
+pub(super) const MAX_SCANS: usize = 2048;
 
 /// A scan, and how much of it is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]

@@ -36,7 +36,7 @@ final class AppleKeystore: Keystore, @unchecked Sendable {
         }
     }
 
-    func destroy() throws {
+    func destroyKeys() throws {
         let secret: [CFString: Any] = [kSecClass: kSecClassGenericPassword, kSecAttrAccount: store]
         let signing: [CFString: Any] = [kSecClass: kSecClassKey, kSecAttrApplicationTag: device]
         for query in [secret, signing] {

@@ -60,7 +60,7 @@ private class PhoneKeystore : Keystore {
         return random
     }
 
-    override fun destroy() = random.fill(0)
+    override fun destroyKeys() = random.fill(0)
 
     override fun publicKey(): ByteArray {
         val point = (pair.public as ECPublicKey).w

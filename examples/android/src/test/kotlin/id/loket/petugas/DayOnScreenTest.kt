@@ -15,10 +15,14 @@ import id.loket.petugas.screens.ApplicationActivity
 import id.loket.petugas.screens.EnrolActivity
 import id.loket.petugas.screens.FormActivity
 import id.loket.petugas.screens.ListActivity
+import id.loket.petugas.screens.MeetActivity
 import id.loket.petugas.screens.ModelActivity
 import id.loket.petugas.screens.NewActivity
 import id.loket.petugas.screens.ReceiptActivity
 import java.io.File
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
 import kotlinx.coroutines.runBlocking
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
@@ -38,6 +42,7 @@ import uniffi.loket.enrolPhone
 @Config(application = TestApp::class, sdk = [34], qualifiers = "in-w360dp-h740dp-xhdpi")
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
 class DayOnScreenTest {
+    private val scope = CoroutineScope(Dispatchers.IO)
     private val app get() = RuntimeEnvironment.getApplication() as TestApp
 
     private fun phone(): LoketPhone = runBlocking { (app.phone() as PetugasApp.Opened.Phone).phone }
@@ -275,6 +280,45 @@ class DayOnScreenTest {
         uniffi.loket.FieldKind.NUMBER -> "7"
         uniffi.loket.FieldKind.YES_NO -> "ya"
         else -> "007"
+    }
+
+    /** Two phones without the office: one shows its code, the other reads it, either way round. */
+    @Test
+    fun phonesMeetWithoutTheOffice() {
+        val list = enrol("petugas-lapangan", VILLAGE)
+        val other = runBlocking {
+            val (office, code) = Office.invitation("petugas-lapangan", VILLAGE).split("#daftar=")
+            enrolPhone(File(app.filesDir, "rekan-lapangan").path, office, code, null)
+        }
+        val theirs = runBlocking { other.create(uniffi.loket.NewApplication(service = SERVICE)) }
+        list.touch("Bertemu HP lain")
+        val meet = list.next<MeetActivity>()
+        meet.touch("Hubungi")
+        meet.shows("kode pertemuan")
+        meet.picture("bertemu-salah")
+        meet.isFitToUse()
+
+        meet.touch("Tunggu HP lain")
+        meet.shows("LOKET-TEMU:127.0.0.1/")
+        meet.picture("bertemu-menunggu")
+        val shown = meet.words().lines().first { it.startsWith(MeetActivity.CODE) }
+        val met = runBlocking { other.meet(shown) }
+        assertTrue("$met", met.entriesSent > 0u)
+        meet.shows("Bertemu petugas-lapangan")
+        meet.picture("bertemu")
+        assertEquals(theirs.id, runBlocking { phone().application(theirs.id).summary.id })
+
+        // What a reader of codes shares goes straight there.
+        val waiting = runBlocking { other.waitToMeet("127.0.0.1") }
+        val end = scope.async { waiting.meet() }
+        val share = Intent(app, EnrolActivity::class.java).putExtra(Intent.EXTRA_TEXT, waiting.code())
+        val shared = opened(EnrolActivity::class.java, share).next<MeetActivity>()
+        shared.shows("0 perubahan diberikan, 0 diterima")
+        assertEquals(0uL, runBlocking { end.await() }.entriesSent)
+
+        list.all().filterIsInstance<android.widget.Switch>().single().performClick()
+        assertEquals(false, app.scansOverMetered)
+        list.leave()
     }
 
     /** A tenth service needs no release of the app: the office publishes its file, and the screen is there. */

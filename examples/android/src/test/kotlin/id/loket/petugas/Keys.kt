@@ -32,7 +32,7 @@ internal class SoftKeystore : Keystore {
 
     override fun storeKey(): ByteArray = random
 
-    override fun destroy() = random.fill(0)
+    override fun destroyKeys() = random.fill(0)
 }
 
 /** The app with keys that the JVM has. Everything else is what is installed. */
@@ -42,4 +42,6 @@ internal class TestApp : PetugasApp() {
     override val showsInRecents = true
 
     override fun keystore(): Keystore = keys
+
+    override fun addresses() = listOf("127.0.0.1")
 }

@@ -5,6 +5,7 @@ import java.time.format.DateTimeFormatter
 import java.time.format.DateTimeParseException
 import java.util.Locale
 import uniffi.loket.ApplicationSummary
+import uniffi.loket.MeetingReport
 import uniffi.loket.SyncStep
 import uniffi.loket.Tally
 import uniffi.loket.WorkProgress
@@ -34,6 +35,12 @@ object Words {
         is SyncStep.Waits -> step.sentence.replaceFirstChar { it.uppercase() }
         is SyncStep.Lost -> "${step.sentence.replaceFirstChar { it.uppercase() }} (mencoba lagi sendiri)"
     }
+
+    const val NO_NETWORK_TO_MEET = "HP ini tidak terhubung ke Wi-Fi dan tidak membuka hotspot: hubungkan keduanya ke jaringan yang sama"
+
+    /** What two phones gave each other. */
+    fun met(met: MeetingReport) = "Bertemu ${met.officer}: ${met.entriesSent} perubahan diberikan, ${met.entriesReceived} diterima; " +
+        "${met.scansSent} lampiran diberikan, ${met.scansReceived} diterima"
 
     fun title(application: ApplicationSummary) = application.name ?: "Tanpa nama"
 

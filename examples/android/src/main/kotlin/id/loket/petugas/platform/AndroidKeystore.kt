@@ -48,7 +48,7 @@ class AndroidKeystore(private val context: Context) : Keystore {
         }
     }
 
-    override fun destroy() {
+    override fun destroyKeys() {
         store.deleteEntry(STORE)
         store.deleteEntry(DEVICE)
         sealed.delete()

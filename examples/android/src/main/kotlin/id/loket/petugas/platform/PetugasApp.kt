@@ -25,6 +25,16 @@ open class PetugasApp : Application() {
     /** Whether others may see it in the list of recent apps. */
     open val showsInRecents = false
 
+    /** Where phones nearby find this one. */
+    open fun addresses(): List<String> = OwnNetwork.addresses()
+
+    /** Whether scans may use up what mobile data costs; entries always may. */
+    var scansOverMetered: Boolean
+        get() = settings.getBoolean(METERED, true)
+        set(allowed) = settings.edit().putBoolean(METERED, allowed).apply()
+
+    private val settings get() = getSharedPreferences("pengaturan", MODE_PRIVATE)
+
     open fun keystore(): Keystore = AndroidKeystore(this)
 
     override fun onCreate() {
@@ -43,5 +53,9 @@ open class PetugasApp : Application() {
 
     fun enrolled(phone: LoketPhone) {
         open = phone
+    }
+
+    private companion object {
+        const val METERED = "lampiran_lewat_kuota"
     }
 }

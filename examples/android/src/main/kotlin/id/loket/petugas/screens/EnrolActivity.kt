@@ -15,6 +15,12 @@ class EnrolActivity : ModelActivity() {
 
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
+        val shared = intent.getStringExtra(Intent.EXTRA_TEXT).orEmpty()
+        if (shared.trim().startsWith(MeetActivity.CODE, ignoreCase = true)) {
+            startActivity(Intent(this, MeetActivity::class.java).putExtra(Intent.EXTRA_TEXT, shared))
+            finish()
+            return
+        }
         title = "Daftarkan HP"
         val (scroll, page) = page()
         column = column()
@@ -22,7 +28,7 @@ class EnrolActivity : ModelActivity() {
             id = android.R.id.edit
             hint = "https://loket.…go.id#daftar=…"
             inputType = InputType.TYPE_CLASS_TEXT or InputType.TYPE_TEXT_VARIATION_URI or InputType.TYPE_TEXT_FLAG_MULTI_LINE
-            setText(intent.getStringExtra(Intent.EXTRA_TEXT) ?: saved?.getString(TYPED).orEmpty())
+            setText(shared.ifEmpty { saved?.getString(TYPED).orEmpty() })
         }
         page.addView(heading("Undangan dari Dinas"))
         page.addView(text("Pindai kode QR undangan dengan kamera atau pembaca QR, lalu bagikan teksnya ke Loket Petugas. Bisa juga diketik di bawah ini."))
@@ -45,7 +51,7 @@ class EnrolActivity : ModelActivity() {
     }
 
     override fun onSaveInstanceState(out: Bundle) {
-        out.putString(TYPED, typed.text.toString())
+        if (::typed.isInitialized) out.putString(TYPED, typed.text.toString())
         super.onSaveInstanceState(out)
     }
 

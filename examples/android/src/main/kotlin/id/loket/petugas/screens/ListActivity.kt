@@ -5,6 +5,7 @@ import android.text.Editable
 import android.text.TextWatcher
 import android.widget.EditText
 import android.widget.LinearLayout
+import android.widget.Switch
 import android.widget.TextView
 import id.loket.petugas.logic.ListModel
 import id.loket.petugas.logic.SyncModel
@@ -40,6 +41,7 @@ class ListActivity : ModelActivity() {
             }
             subscription = phone.observe(seen)
             hints = Hints(this, sync).also { it.begin() }
+            sync.scansOverMetered(app.scansOverMetered)
             list.refresh()
             sync.start()
         }
@@ -63,7 +65,19 @@ class ListActivity : ModelActivity() {
                 }
             })
         }
-        for (view in listOf(tally, state, button("Permohonan baru", main = true) { open<NewActivity>() }, search, notices, rows)) {
+        val metered = Switch(this).apply {
+            text = "Kirim lampiran lewat kuota internet"
+            textSize = 16f
+            minHeight = dp(52)
+            isChecked = app.scansOverMetered
+            setOnCheckedChangeListener { _, allowed ->
+                app.scansOverMetered = allowed
+                sync?.scansOverMetered(allowed)
+            }
+        }
+        val fresh = button("Permohonan baru", main = true) { open<NewActivity>() }
+        val meet = button("Bertemu HP lain") { open<MeetActivity>() }
+        for (view in listOf(tally, state, fresh, search, notices, rows, meet, metered)) {
             column.addView(view)
         }
         setContentView(scroll)
