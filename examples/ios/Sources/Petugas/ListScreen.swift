@@ -10,6 +10,7 @@ struct ListScreen: View {
     @StateObject private var sync: SyncModel
     @State private var path: [Place] = []
     @State private var watch: Watch?
+    @AppStorage("lampiran_lewat_kuota") private var overMetered = true
 
     init(phone: LoketPhone) {
         self.phone = phone
@@ -17,7 +18,7 @@ struct ListScreen: View {
         _sync = StateObject(wrappedValue: SyncModel(phone: phone))
     }
 
-    enum Place: Hashable { case new, form(String), application(String), receipt(String) }
+    enum Place: Hashable { case new, meet, form(String), application(String), receipt(String) }
 
     var body: some View {
         NavigationStack(path: $path) {
@@ -42,6 +43,10 @@ struct ListScreen: View {
                     ForEach(model.rows, id: \.id) { row($0, marks: 0) }
                     if model.more { Button("Tampilkan lagi") { Task { await model.readMore() } } }
                 }
+                Section {
+                    Button("Bertemu HP lain") { path.append(.meet) }
+                    Toggle("Kirim lampiran lewat kuota internet", isOn: $overMetered)
+                }
             }
             .navigationTitle("Loket Petugas")
             .searchable(text: $model.search, prompt: "Cari nama atau nomor")
@@ -50,6 +55,8 @@ struct ListScreen: View {
             .navigationDestination(for: Place.self, destination: screen)
         }
         .task { await sync.run() }
+        .onAppear { sync.scansOverMetered(overMetered) }
+        .onChange(of: overMetered) { sync.scansOverMetered($0) }
         .task { watch = Watch(phone: phone, sync: sync) { Task { await model.refresh() } } }
     }
 
@@ -69,6 +76,7 @@ struct ListScreen: View {
     @ViewBuilder
     private func screen(_ place: Place) -> some View {
         switch place {
+        case .meet: MeetScreen(model: MeetModel(phone: phone, addresses: OwnNetwork.addresses))
         case .new: NewScreen(model: NewModel(phone: phone)) { path = [.form($0)] }
         case let .form(id): FormScreen(model: FormModel(phone: phone, id: id)) { path = [.receipt(id)] }
         case let .application(id):

@@ -7,6 +7,7 @@ public final class SyncModel: Model {
     @Published public private(set) var words = Words.sync(nil)
     private let phone: LoketPhone
     private var handle: SyncHandle?
+    private var overMetered = true
 
     public init(phone: LoketPhone) { self.phone = phone }
 
@@ -17,6 +18,7 @@ public final class SyncModel: Model {
                 Task { @MainActor [weak self] in self?.words = Words.sync(step) }
             })
             handle = started
+            started.scansOverMetered(allowed: overMetered)
             defer { handle = nil }
             try await withTaskCancellationHandler {
                 _ = try await started.finished()
@@ -36,6 +38,12 @@ public final class SyncModel: Model {
     }
 
     public func battery(low: Bool) { handle?.batteryLow(low: low) }
+
+    /// Whether scans may use up what mobile data costs; entries always may.
+    public func scansOverMetered(_ allowed: Bool) {
+        overMetered = allowed
+        handle?.scansOverMetered(allowed: allowed)
+    }
 
     private final class Told: SyncObserver, @unchecked Sendable {
         private let tell: @Sendable (SyncStep) -> Void

@@ -18,6 +18,15 @@ public enum Words {
         return "\(tally.applications) berkas, \(tally.receipted) tanda terima, \(tally.hanging) menggantung\(held)"
     }
 
+    static let noNetworkToMeet =
+        "HP ini tidak terhubung ke Wi-Fi dan tidak membuka hotspot: hubungkan keduanya ke jaringan yang sama"
+
+    /// What two phones gave each other.
+    public static func met(_ met: MeetingReport) -> String {
+        "Bertemu \(met.officer): \(met.entriesSent) perubahan diberikan, \(met.entriesReceived) diterima; "
+            + "\(met.scansSent) lampiran diberikan, \(met.scansReceived) diterima"
+    }
+
     public static func sync(_ step: SyncStep?) -> String {
         switch step {
         case nil: return "Belum tersambung; pekerjaan tersimpan di HP"

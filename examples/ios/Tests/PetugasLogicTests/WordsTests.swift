@@ -23,6 +23,18 @@ final class WordsTests: XCTestCase {
         XCTAssertEqual(Trouble(.StorageFull(sentence: "penuh")).sentence, "Penuh")
     }
 
+    func testAMeetingIsTold() {
+        let met = MeetingReport(
+            device: "ab", officer: "Sri", entriesSent: 3, entriesReceived: 0, scansSent: 1, scansReceived: 0)
+        XCTAssertEqual(Words.met(met), "Bertemu Sri: 3 perubahan diberikan, 0 diterima; 1 lampiran diberikan, 0 diterima")
+    }
+
+    func testOnlyPhonesNearbyAreMet() {
+        XCTAssertTrue(["10.0.0.2", "192.168.43.1", "172.20.10.1"].allSatisfy(OwnNetwork.isNearby))
+        XCTAssertFalse(["172.32.0.1", "100.64.0.9", "8.8.8.8", "kantor"].contains(where: OwnNetwork.isNearby))
+        XCTAssertTrue(OwnNetwork.addresses().allSatisfy(OwnNetwork.isNearby))
+    }
+
     func testBrightnessKeepsToItsSize() {
         let white = Brightness.of(width: 2000, height: 1000, rgba: [UInt8](repeating: 255, count: 2000 * 1000 * 4))
         XCTAssertEqual(white.width, 1000)
