@@ -472,6 +472,28 @@ fn certificates_are_nobody_else_s_and_lines_nobody_s_to_pass_on() {
 }
 
 #[test]
+fn a_device_is_lost_by_the_office_s_newest_word_alone() {
+    let mut village = Village::new(1, 2);
+    let key = SeededKey::new(1);
+    let me = key.author();
+    let dice = &mut village.dice;
+    let revoke = |office: &mut Office<MemoryStore>| office.revoke(&me, CAUSE_LOST, &mut |b| dice.fill(b));
+    village.office.write(revoke).unwrap();
+    village.sync(1, usize::MAX);
+    let word = village.phones[1].replica.loss_run(&me).unwrap().unwrap();
+    let [lost, other] = village.phones.get_disjoint_mut([0, 1]).unwrap();
+    assert!(lost.replica.is_lost(&word, &me).unwrap());
+    assert!(!other.replica.is_lost(&word, &other.key.author()).unwrap(), "it is about another");
+    let mut altered = word.clone();
+    altered.signature.0[7] ^= 1;
+    assert!(!lost.replica.is_lost(&altered, &me).unwrap(), "only the office says so");
+    // Found again, and certified anew: the old word is somebody's who has not heard of that.
+    village.certify(&key, VILLAGE, NOW + 1);
+    village.sync(0, usize::MAX);
+    assert!(!village.phones[0].replica.is_lost(&word, &me).unwrap());
+}
+
+#[test]
 fn who_answers_in_the_place_of_another_is_found_out() {
     let mut village = Village::new(1, 3);
     let now = village.now;

@@ -275,7 +275,8 @@ impl Talk {
             self.app.sessions.leave(&device, id);
         }
         if matches!(end, End::Fault(SessionError::Protocol(ProtocolError::Unknown)))
-            && let Ok(Some(word)) = self.with(|session, library| session.last_word(library)).await
+            // Boxed: what is waited for here would be kept room for as long as the phone is silent.
+            && let Ok(Some(word)) = Box::pin(self.with(|session, library| session.last_word(library))).await
         {
             let _ = self.line.push(word);
         }

@@ -390,7 +390,8 @@ impl Running {
     /// # Panics
     /// Where it cannot be started.
     pub fn start_into(mut command: Command, said: &Path) -> Self {
-        let (out, err) = (tempfile::tempfile().unwrap(), File::create(said).unwrap());
+        let out = tempfile::tempfile().unwrap();
+        let err = File::options().read(true).write(true).create(true).truncate(true).open(said).unwrap();
         command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
         Self { process: Killed(command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"))), out, err }
     }

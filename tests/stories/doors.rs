@@ -413,7 +413,7 @@ fn every_address_knows_every_role() {
             for path in ADMINISTRATIVE_ACTS.iter().filter(|_| !is_admin) {
                 let form =
                     ["peran", "nama", "wilayah", "perangkat", "sebab", "berkas", "jam", "hari", "loket"];
-                let more = ["alamat", "dari", "sampai", "bentuk", "nik", "alasan"];
+                let more = ["alamat", "dari", "sampai", "bentuk", "nik", "alasan", "angka"];
                 let mut form: Vec<(&str, &str)> =
                     form.into_iter().chain(more).map(|name| (name, "x")).collect();
                 form.extend([("kunci", key), ("petugas", "1"), ("tahun", "2026")]);

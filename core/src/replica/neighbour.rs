@@ -108,6 +108,21 @@ impl<S: Store> Replica<S> {
         self.shown(run).is_some_and(|bodies| bodies.iter().any(lost))
     }
 
+    /// Whether a run of the office's says that this device, `me`, is in other hands, and nothing that is known here was said
+    /// after it: one that was found again and certified anew is not lost by an old word.
+    pub fn is_lost(&self, run: &Run, me: &AuthorId) -> Result<bool, ReplicaError> {
+        if !self.shows_loss(run, me) {
+            return Ok(false);
+        }
+        let partition = run.journal.partition;
+        let given = self.certificate(&partition, me)?.and_then(|row| row.entry);
+        let Some(entry) = given else { return Ok(true) };
+        let Some(at) = self.locate(&partition, &entry)? else { return Ok(true) };
+        let Some(row) = self.line(&partition, &at.line)? else { return Ok(true) };
+        let said = (self.office_epoch_of(&run.journal), run.first);
+        Ok(said > (self.office_epoch_of(&row.journal), at.seq))
+    }
+
     /// What a run of the office's says that stands by itself, if the office signed it.
     fn shown(&self, run: &Run) -> Option<Vec<Body>> {
         let base = match (run.first, run.after) {
