@@ -102,6 +102,9 @@ pub enum ClientError {
          dengan kode itu di folder ini"
     )]
     Ended,
+    /// So many phones bring scans at once that this one's turn has not come.
+    #[error("Dinas sedang sibuk menerima lampiran: dikirim lagi nanti")]
+    Busy,
     /// The office lets the device in once somebody has read these digits to it: ask again then.
     #[error("bacakan angka {0} kepada petugas Dinas; setelah dicocokkan di sana, ulangi")]
     Unconfirmed(String),
@@ -133,6 +136,7 @@ impl ClientError {
             Self::Network(_)
                 | Self::TimedOut(_)
                 | Self::Allowance
+                | Self::Busy
                 | Self::Unconfirmed(_)
                 | Self::Replica(ReplicaError::Store(StoreError::Busy))
         )

@@ -77,9 +77,16 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// A turn for this device, if there is one now.
-    fn take(&self, device: AuthorId, guest: &Guest) -> Option<Turn> {
-        let place = Arc::clone(&self.all).try_acquire_owned().ok()?;
+    /// A turn for this device, if there is one soon. Who came first is first.
+    async fn take(&self, device: AuthorId, guest: &Guest) -> Option<Turn> {
+        let mut turn = self.queue(device, guest)?;
+        let place = timeout(limits::TRANSFER_WAIT, Arc::clone(&self.all).acquire_owned()).await;
+        turn.place = Some(place.ok()?.ok()?);
+        Some(turn)
+    }
+
+    /// A place in the queue, of which one device has few.
+    fn queue(&self, device: AuthorId, guest: &Guest) -> Option<Turn> {
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
         let count = devices.entry(device).or_default();
         if *count >= limits::TRANSFERS_PER_DEVICE {
@@ -87,7 +94,7 @@ impl Turns {
         }
         *count += 1;
         guest.is_known();
-        Some(Turn { turns: self.clone(), device, guest: guest.clone(), _place: place })
+        Some(Turn { turns: self.clone(), device, guest: guest.clone(), place: None })
     }
 }
 
@@ -96,7 +103,7 @@ struct Turn {
     turns: Turns,
     device: AuthorId,
     guest: Guest,
-    _place: OwnedSemaphorePermit,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Turn {
@@ -239,7 +246,7 @@ pub async fn patch(
         {
             return Err(AttachmentError::TooLarge.into());
         }
-        let turn = app.transfers.take(reached.device, &guest).ok_or(Refused::Busy)?;
+        let turn = app.transfers.take(reached.device, &guest).await.ok_or(Refused::Busy)?;
         // What it says that it sends is counted before a byte is read; where it does not say, all that lacks.
         let announced = number(&headers, &header::CONTENT_LENGTH);
         let lacking = announced.unwrap_or_else(|| reached.size.saturating_sub(offset));
@@ -275,7 +282,7 @@ pub async fn get(
                 return Ok((StatusCode::RANGE_NOT_SATISFIABLE, whole).into_response());
             }
         };
-        let turn = app.transfers.take(reached.device, &guest).ok_or(Refused::Busy)?;
+        let turn = app.transfers.take(reached.device, &guest).await.ok_or(Refused::Busy)?;
         Ok(give(reached, range, size, status, turn))
     };
     answer.await.unwrap_or_else(Refused::into_response)

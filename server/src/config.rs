@@ -43,6 +43,8 @@ pub mod limits {
     pub const FILES: u64 = (CONNECTIONS + SESSIONS + 1_000) as u64;
     /// Attachments that are received or given at once.
     pub const TRANSFERS: usize = 64;
+    /// For one's turn to come; then it is said when to come again.
+    pub const TRANSFER_WAIT: Duration = Duration::from_secs(20);
     /// Of them, by one device.
     pub const TRANSFERS_PER_DEVICE: usize = 8;
     /// Read replicas.

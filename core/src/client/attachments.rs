@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, Response, StatusCode};
 use tokio::sync::mpsc;
@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::address::Address;
 use super::enrol::blocking;
 use super::socket::Bytes;
+use super::sync::spread;
 use super::tls::{self, Trust};
 use super::{ClientError, clock, now};
 use crate::attachment::{AttachmentStore, token};
@@ -29,6 +30,10 @@ const PIECE_TIMEOUT: Duration = Duration::from_secs(150);
 const ATTEMPTS: u32 = 4;
 /// Pause before the second try; it doubles.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Before asking again whether it is one's turn.
+const BUSY_PAUSE: Duration = Duration::from_secs(4);
+/// How long one's turn may take to come; then the scan goes another time.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(300);
 /// By how much a clock may be off without a token being refused for it, in seconds.
 const CLOCK_SLACK: u64 = 600;
 /// Bytes that a request and its answer take besides their bodies, about: the library does not tell.
@@ -110,9 +115,16 @@ impl Uploader {
 
     /// Tries again where the line fails; what has arrived is not sent twice.
     async fn persist(&self, client: &Client, upload: &Upload) -> Result<Answer, ClientError> {
-        let mut pause = PAUSE;
-        for attempt in 1.. {
-            match self.one(client, upload, attempt > 1).await {
+        let (mut pause, mut again, mut attempt) = (PAUSE, false, 0);
+        let began = Instant::now();
+        loop {
+            attempt += 1;
+            match self.one(client, upload, std::mem::replace(&mut again, true)).await {
+                // Many came at once, and this one's turn is still to come: that is no failure of the line.
+                Err(ClientError::Busy) if began.elapsed() < BUSY_TIMEOUT => {
+                    attempt -= 1;
+                    tokio::time::sleep(spread(BUSY_PAUSE)).await;
+                }
                 Err(ClientError::Network(_)) if attempt < ATTEMPTS => {
                     self.piece.store(FIRST_PIECE, Ordering::Relaxed);
                     tokio::time::sleep(pause).await;
@@ -121,7 +133,6 @@ impl Uploader {
                 other => return other,
             }
         }
-        Ok(Answer::NotWanted)
     }
 
     async fn one(&self, client: &Client, upload: &Upload, again: bool) -> Result<Answer, ClientError> {
@@ -223,6 +234,7 @@ fn read(response: &Response) -> Result<Answer, ClientError> {
             Err(ClientError::Office("Dinas menolak lampiran karena ukurannya: lampirkan ulang".into()))
         }
         StatusCode::TOO_MANY_REQUESTS => Err(ClientError::Allowance),
+        StatusCode::SERVICE_UNAVAILABLE => Err(ClientError::Busy),
         status if status.is_server_error() => {
             Err(ClientError::Network("Dinas sedang sibuk menerima lampiran: ulangi nanti".into()))
         }

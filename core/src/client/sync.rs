@@ -175,7 +175,7 @@ pub async fn follow(
 }
 
 /// Between half and all of the pause, so that phones which lost the office together do not come back together.
-fn spread(pause: Duration) -> Duration {
+pub(super) fn spread(pause: Duration) -> Duration {
     let mut dice = [0; 4];
     // Without dice the whole pause is as good as any.
     let part = if getrandom::fill(&mut dice).is_ok() { u32::from_be_bytes(dice) } else { u32::MAX };

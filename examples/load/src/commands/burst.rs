@@ -18,8 +18,6 @@ use crate::stats::rounded;
 
 /// Phones that enrol at once.
 const AT_ONCE: usize = 16;
-/// Requirement that the scans are attached to.
-const REQUIREMENT: &str = "surat_kehilangan";
 /// Between looks at the office's memory.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -132,6 +130,10 @@ fn prepare(
         let ready = phone.check(&draft)?;
         ids.extend(phone.create(&[ready], &mut |_| {})?.into_iter().map(|created| created.id.to_hex()));
     }
+    let Some(first) = ids.first() else { return Ok(()) };
+    let form = phone.form(first)?;
+    let asked = form.requirements.first().and_then(|one| form.file.service.requirements.get(one.place));
+    let requirement = asked.ok_or("the service asks for no paper")?.id.clone();
     for (scan, id) in (0..scans).zip(ids.iter().cycle()) {
         // Each of its own: what is the same is kept once.
         let seed = u64::try_from(number * 1_000_000 + scan)?;
@@ -140,7 +142,7 @@ fn prepare(
         let mut content = vec![0; bytes];
         hasher.finalize_xof().fill(&mut content);
         std::fs::write(&photo, &content)?;
-        phone.attach(id, REQUIREMENT, &photo)?;
+        phone.attach(id, &requirement, &photo)?;
     }
     Ok(())
 }
