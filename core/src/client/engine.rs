@@ -170,7 +170,7 @@ impl Engine {
                 }
                 Output::Taken { refused } => self.refused.extend(refused),
                 Output::Revoked(run) => {
-                    self.lost |= self.phone.replica.shows_loss(&run, &self.phone.author())
+                    self.lost |= self.phone.replica.is_lost(&run, &self.phone.author())?;
                 }
                 Output::PeerDone => {}
             }

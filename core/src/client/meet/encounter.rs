@@ -111,7 +111,7 @@ impl Encounter {
                     self.phone.replica.transaction(|replica| replica.learn_receipt(&receipt))?;
                 }
                 Output::Revoked(run) => {
-                    self.lost |= self.phone.replica.shows_loss(&run, &self.phone.author())
+                    self.lost |= self.phone.replica.is_lost(&run, &self.phone.author())?;
                 }
                 Output::Taken { .. } | Output::PeerDone => {}
             }
